@@ -1,0 +1,1 @@
+"""nself_sdk: compose a backend stack in typed Python and deploy it with Docker."""
