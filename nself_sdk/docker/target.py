@@ -1,7 +1,7 @@
 """Where a Docker engine is: this machine, or a host behind ssh. A checked value; opens nothing.
 
-``Target.parse("ssh://deploy@vps.example.com:2222")``. What the URL leaves open (user, port, key) is decided by
-``~/.ssh/config``, as for ``ssh vps.example.com``.
+``Target.parse("ssh://deploy@vps.example.com:2222")``. What the URL leaves open (user, port, key) is decided
+by ``~/.ssh/config``, as for ``ssh vps.example.com``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCKER_SOCKET = "/var/run/docker.sock"
+"""Where an engine listens unless it was told otherwise."""
 
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|(?=.*:)[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]+)?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -38,8 +39,8 @@ class Target:
         identity_file: the private key to use, and then no other; None: the agent and ssh's defaults.
         known_hosts: the file that pins the host's key, and then no other; None: ssh's defaults.
         jump: the host to go through; None: as ``~/.ssh/config`` says.
-        socket: path of the engine's socket, on the ssh host or here; None: ``/var/run/docker.sock``, and on this
-            machine an ambient ``DOCKER_HOST=unix://...`` before it (nothing else that is ambient counts).
+        socket: path of the engine's socket, on the ssh host or here; None: ``/var/run/docker.sock``, and on
+            this machine an ambient ``DOCKER_HOST=unix://...`` before it (nothing else ambient counts).
 
     Raises:
         DeclarationError: with everything that is wrong.
@@ -74,17 +75,16 @@ class Target:
         Raises:
             DeclarationError: with everything that is wrong.
         """
-        keys = {"identity_file": _path(identity_file), "known_hosts": _path(known_hosts)}
-        if url == "local":
-            return cls(socket=socket, **keys)
-        if url.startswith("unix://"):
-            return cls(socket=url.removeprefix("unix://"), **keys)
-        gate, problems = (None, []) if jump is None else _place("jump", f"ssh://{jump}", {})
-        target, more = _place("host", url, {"socket": socket})
+        key, pins = _path(identity_file), _path(known_hosts)
+        if url == "local" or url.startswith("unix://"):
+            path = socket if url == "local" else url.removeprefix("unix://")
+            return cls(socket=path, identity_file=key, known_hosts=pins)
+        gate, problems = (None, []) if jump is None else _place("jump", f"ssh://{jump}", None)
+        target, more = _place("host", url, socket)
         if target is None or more or problems:
             raise DeclarationError([*more, *problems])
-        gate = replace(gate, **keys) if gate else None
-        return replace(target, jump=gate, **keys)
+        gate = replace(gate, identity_file=key, known_hosts=pins) if gate else None
+        return replace(target, identity_file=key, known_hosts=pins, jump=gate)
 
     @property
     def url(self) -> str:
@@ -106,7 +106,7 @@ class Target:
             for name in ("user", "port", "identity_file", "known_hosts", "jump"):
                 if getattr(self, name) is not None:
                     yield Problem(
-                        name, "means something only with an ssh host", "name the host, or leave it out"
+                        name, "needs an ssh host to mean something", "name the host, or leave it out"
                     )
             return
         yield from _host_problems(self.host)
@@ -126,7 +126,7 @@ def _host_problems(host: str) -> Iterator[Problem]:
         yield Problem("host", f"{host!r} is not a host name or address", "give the bare name or address")
 
 
-def _place(where: str, url: str, options: dict[str, str | None]) -> tuple[Target | None, list[Problem]]:
+def _place(where: str, url: str, socket: str | None) -> tuple[Target | None, list[Problem]]:
     """What an ssh URL names, and everything that is wrong with it (without ever repeating a password)."""
     scheme, _, rest = url.partition("://")
     found = _PLACE.fullmatch(rest)
@@ -141,16 +141,20 @@ def _place(where: str, url: str, options: dict[str, str | None]) -> tuple[Target
         problems.append(Problem(where, "something follows the host and port", "write ssh://user@host:port"))
     port, text = None, found["port"]
     if text is not None and not (text.isascii() and text.isdecimal()):
-        problems.append(Problem(f"{where} port", f"{text!r} is not a port", "give a number from 1 to 65535"))
+        problems.append(
+            Problem(
+                "port" if where == "host" else f"{where} port",
+                f"{text!r} is not a port",
+                "give a number from 1 to 65535",
+            )
+        )
     elif text is not None:
         port = int(text[:6])
     try:
-        return Target(host=found["host"].strip("[]"), user=found["user"], port=port, **options), problems
+        return Target(host=found["host"].strip("[]"), user=found["user"], port=port, socket=socket), problems
     except DeclarationError as error:
-        named = [
-            replace(p, where=p.where if where == "host" else f"{where} {p.where}") for p in error.problems
-        ]
-        return None, [*problems, *named]
+        prefix = "" if where == "host" else f"{where} "
+        return None, [*problems, *(replace(p, where=prefix + p.where) for p in error.problems)]
 
 
 def _masked(url: str) -> str:
@@ -159,3 +163,7 @@ def _masked(url: str) -> str:
 
 def _path(value: Path | str | None) -> Path | None:
     return None if value is None else Path(value).expanduser()
+
+
+LOCAL = Target()
+"""This machine."""
