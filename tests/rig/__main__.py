@@ -1,0 +1,46 @@
+"""`python tests/rig ensure REFERENCE...`: make these images usable, and say which are real and which stand-ins."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS), str(TESTS.parent)]
+
+from rig.images import describe, ensure_images, ensure_recipes  # noqa: E402 (after the path is set)
+from rig.recipes import by_repository  # noqa: E402
+from rig.shell import RigError  # noqa: E402
+
+
+def main() -> int:
+    """Parse the arguments and do one thing."""
+    parser = argparse.ArgumentParser(prog="rig", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("ensure", help="build or pull images").add_argument("references", nargs="+")
+    commands.add_parser("vps", help="build the image of the host to deploy to")
+    commands.add_parser("list", help="list the recipes")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    try:
+        if arguments.command == "ensure":
+            print(describe(ensure_images(arguments.references, _say)))
+        elif arguments.command == "vps":
+            ensure_recipes(("vps",), _say)
+        else:
+            print("\n".join(f"{found.repository:<28} {found.kind:<9} {found.description}" for found in by_repository().values()))
+    except RigError as error:
+        print(f"rig: {error}", file=sys.stderr)
+        return 1
+    _say(f"{time.monotonic() - started:5.1f} s  in all")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

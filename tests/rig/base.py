@@ -1,0 +1,96 @@
+"""The one layer under every image of the rig: a small Debian, made from the archive this machine already uses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from nself_sdk.docker.engine import INDEX_FORMAT, newer_sources, parsed_distribution
+from rig.shell import RigError, run
+
+SUITE = "trixie"
+FOLDER = Path(__file__).parent / "images" / "base"
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+# Where the images keep what the machine trusts: a path no package owns, or installing ca-certificates would undo it.
+CERTIFICATES = "/usr/local/share/host/ca.crt"
+# An expired or undated mirror, and a proxy, are facts of the machine's network: they hold in the images too.
+CARRIED = ("Acquire::Check-Valid-Until ", "Acquire::Check-Date ", "Acquire::http::Proxy ", "Acquire::https::Proxy ")
+
+
+def build_base(tag: str) -> None:
+    """Bootstrap Debian into the local engine as ``tag``; needs root and Debian's package sources on this machine."""
+    _need_mmdebstrap()
+    with tempfile.TemporaryDirectory(prefix="nself-rig-") as scratch:
+        work = Path(scratch)
+        tar = work / "base.tar"
+        overlay = _configuration(work / "overlay")
+        sources = "\n".join(_sources())
+        run(*_bootstrap(tar, overlay), sources)
+        run("docker", "import", "--change", 'CMD ["bash"]', "--change", "ENV DEBIAN_FRONTEND=noninteractive",
+            "--change", "LABEL dev.nself.rig=base", str(tar), tag)  # fmt: skip
+
+
+def _bootstrap(tar: Path, overlay: Path) -> tuple[str, ...]:
+    # --dpkgopt=path-exclude would filter every archive in Perl, 13 s: the hook deletes afterwards instead.
+    return (
+        "mmdebstrap", "--quiet", "--variant=apt", "--include=passwd", "--dpkgopt=force-unsafe-io",
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+        '--aptopt=Acquire::GzipIndexes "true"', '--aptopt=Acquire::Languages "none"',
+        '--aptopt=Dir::Cache::pkgcache ""', '--aptopt=Dir::Cache::srcpkgcache ""',
+        "--skip=cleanup/apt/lists",
+        f'--customize-hook=sh {FOLDER / "customize.sh"} "$1"',
+        f'--customize-hook=cp -a {overlay}/. "$1/"',
+        SUITE, str(tar),
+    )  # fmt: skip
+
+
+def _need_mmdebstrap() -> None:
+    if shutil.which("mmdebstrap"):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise RigError("building the rig's images needs mmdebstrap: run `apt-get install mmdebstrap` as root")
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "mmdebstrap")
+
+
+def _sources() -> tuple[str, ...]:
+    codename = parsed_distribution(Path("/etc/os-release").read_text(encoding="utf-8")).codename
+    targets = run("apt-get", "indextargets", "--format", INDEX_FORMAT, "Created-By: Packages", "Origin: Debian")
+    sources = newer_sources(targets, codename, SUITE)
+    if not sources:
+        raise RigError(f"apt on this machine has no Debian sources for {codename!r} to derive those of {SUITE} from")
+    return sources
+
+
+def _configuration(root: Path) -> Path:
+    """Write what apt, pip and npm ask on this machine, as files to lay over the image: same index, same trust."""
+    certificates = Path(_setting("pip", "config", "get", "global.cert") or SYSTEM_CERTIFICATES)
+    index = _setting("pip", "config", "get", "global.index-url")
+    registry = _setting("npm", "config", "get", "registry")
+    if certificates.is_file():
+        _write(root, CERTIFICATES, certificates.read_text(encoding="utf-8"))
+    trust = CERTIFICATES if certificates.is_file() else ""
+    carried = [line for line in run("apt-config", "dump").splitlines() if line.startswith(CARRIED)]
+    _write(root, "/etc/apt/apt.conf.d/91host", "".join(f"{line}\n" for line in carried))
+    pip = ["[global]", "disable-pip-version-check = true", "root-user-action = ignore"]
+    npm = ["fund=false", "audit=false", "update-notifier=false"]
+    pip += [f"cert = {trust}"] * bool(trust) + [f"index-url = {index}"] * bool(index)
+    npm += [f"cafile={trust}"] * bool(trust) + [f"registry={registry}"] * registry.startswith("http")
+    _write(root, "/etc/pip.conf", "\n".join(pip) + "\n")
+    _write(root, "/usr/local/etc/npmrc", "\n".join(npm) + "\n")
+    return root
+
+
+def _setting(*command: str) -> str:
+    try:
+        return run(*command).strip()
+    except RigError:
+        return ""  # the program is not here, or it has no such setting: then the images need none either
+
+
+def _write(root: Path, path: str, text: str) -> None:
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
