@@ -1,0 +1,50 @@
+"""Reading a file's text without surprises: regular files of bounded size in UTF-8, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from nself_sdk.errors import DeclarationError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_FILE = 1024 * 1024
+"""Bytes of one file."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file.
+
+    Raises:
+        DeclarationError: there is none, it is something else, too large, unreadable, or not UTF-8.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise DeclarationError(Problem(str(path), f"cannot be read: {_reason(error)}")) from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DeclarationError(Problem(str(path), "is not a regular file", "name a file"))
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise DeclarationError(
+            Problem(str(path), f"is larger than {LARGEST_FILE} bytes", "split it with 'include'")
+        )
+    return decode(content, str(path))
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of these bytes, which must be UTF-8; a byte order mark is dropped."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DeclarationError(Problem(f"{name}:{line}", "is not UTF-8", "save it as UTF-8")) from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

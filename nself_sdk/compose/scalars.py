@@ -1,0 +1,68 @@
+"""What a plain YAML scalar means to Compose: the rules of its own parser (go-yaml 3), not those of YAML 1.1.
+
+``22:22`` and ``no`` are texts, ``010`` is eight, ``1e3`` is a number, dates are texts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nself_sdk.compose.values import Scalar
+
+_WORDS: dict[str, Scalar] = {
+    "": None,
+    "~": None,
+    **dict.fromkeys(("null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+_NUMERIC_START = frozenset("+-.0123456789")
+_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_BASES = ((2, 16), (3, 2), (4, 8), (5, 10))
+_LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
+_LONGEST_INTEGER = 70  # digits of a 64-bit number in base two, and some
+
+# What YAML 1.1, and so many other readers, take for something else than a text.
+_YAML_1_1 = re.compile(
+    r"(?:[yY]|[nN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|=|<<"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+    r"|[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?)"
+)
+
+
+def resolve(text: str) -> Scalar:
+    """The value of a scalar that was written without quotes and without a tag."""
+    if text in _WORDS:
+        return _WORDS[text]
+    return _number(text) if text[0] in _NUMERIC_START else text
+
+
+def _number(text: str) -> Scalar:
+    plain = text.replace("_", "") if text[0] != "." else text
+    integer = _INTEGER.fullmatch(plain) if len(plain) < _LONGEST_INTEGER else None
+    if integer:
+        base = next(base for group, base in _BASES if integer[group])
+        value = int(integer[1] + integer[_BASES_GROUP[base]], base)
+        if _SMALLEST <= value <= _LARGEST:
+            return value
+    if _FLOAT.fullmatch(plain):
+        number = float(plain)
+        return text if abs(number) == float("inf") else number
+    return text
+
+
+_BASES_GROUP = {base: group for group, base in _BASES}
+
+
+def is_text_everywhere(text: str) -> bool:
+    """Whether Compose and YAML 1.1 both read these characters, unquoted, as a text."""
+    if text in _WORDS or _YAML_1_1.fullmatch(text):
+        return False
+    return text[0] not in _NUMERIC_START or isinstance(_number(text), str)

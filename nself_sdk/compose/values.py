@@ -1,0 +1,75 @@
+"""The kinds of value that a Compose file writes, as Python types; knows no attribute of the specification.
+
+Two names differ between the type checker and the run time:
+
+- ``Maybe[T]`` is ``T | None`` to a reader, because an attribute that nobody wrote reads as ``None``. When a file is
+  validated it is ``T``: Compose refuses an explicit ``image: null``, and so does the model.
+- ``Sequence`` and ``Mapping`` are read-only and covariant to a reader (a ``dict[str, str]`` is a fine environment),
+  and plain ``list`` and ``dict`` to pydantic, which checks those at the speed of C.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NewType, TypeVar
+
+from pydantic import AfterValidator, Strict
+
+from nself_sdk.compose.units import check_bytes, check_duration
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Maybe = T | None
+else:
+    Sequence = Annotated[list[T], Strict(strict=False)]  # a tuple is welcome, a string is not
+    Mapping = dict
+
+    class Maybe:
+        """Absent unless written, and never written as null."""
+
+        def __class_getitem__(cls, written: Any) -> Any:
+            return written
+
+
+def _check_interpolated(text: str) -> str:
+    if "$" not in text:
+        raise ValueError("is none of them")
+    return text
+
+
+Interpolated = NewType("Interpolated", str)
+"""Text with a ``${VARIABLE}`` in a place where only listed values may stand: ``Interpolated("${CONDITION}")``."""
+
+Variable = Annotated[Interpolated, AfterValidator(_check_interpolated)]
+"""What a field of listed values accepts beside them; use it through `Interpolated`."""
+
+Scalar = str | int | float | bool | None
+"""One value of a mapping such as ``environment``; null has a meaning there."""
+
+Flag = bool | str
+"""True, false, or a text that Compose reads as one after interpolation."""
+
+Integer = int | str
+"""A whole number, or a text that becomes one after interpolation."""
+
+Number = int | float | str
+"""A number, or a text that becomes one after interpolation."""
+
+ByteSize = int | Annotated[str, AfterValidator(check_bytes)]
+"""Bytes, or a text with a unit, such as ``512m``; `byte_size` reads it."""
+
+Duration = Annotated[str, AfterValidator(check_duration)]
+"""A text such as ``1m30s``; `duration` reads it."""
+
+Strings = Sequence[str]
+StringOrList = str | Sequence[str]
+ListOrMap = Mapping[str, Scalar] | Sequence[str]
+"""``{KEY: value}`` or ``["KEY=value"]``, as it was written."""
+
+Options = Mapping[str, str | int | float]
+"""Options that are handed to a driver."""
+
+Command = str | Sequence[str] | None
+"""A line for the shell of the image, a list of arguments, or null: the one of the image."""
