@@ -1,9 +1,7 @@
 """How an image is built: the ``build`` attribute."""
 
-from __future__ import annotations
-
 from nself_sdk.compose.element import Element
-from nself_sdk.compose.mounts import ServiceConfig, ServiceSecret
+from nself_sdk.compose.mounts import ServiceSecret
 from nself_sdk.compose.resources import Ulimit
 from nself_sdk.compose.values import (
     ByteSize,
@@ -74,6 +72,3 @@ class Build(Element):
     """The stage to build."""
     ulimits: Maybe[Mapping[str, Integer | Ulimit]] = None
     """Limits of the build container."""
-
-
-__all__ = ["Build", "ExtraHosts", "ServiceConfig", "ServiceSecret"]

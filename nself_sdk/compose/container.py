@@ -1,7 +1,5 @@
 """What every container can be told, whether it serves, does a job, or prepares one that does."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from nself_sdk.compose import views
@@ -26,6 +24,10 @@ from nself_sdk.compose.values import (
     Strings,
     Variable,
 )
+
+IpcMode = Literal["shareable", "host", "private"]
+NetworkMode = Literal["none", "host", "bridge"]
+PullPolicy = Literal["always", "never", "missing", "if_not_present", "build", "daily", "weekly"]
 
 
 class ServiceModel(Element):
@@ -108,7 +110,7 @@ class Container(Element):
     """The image, with tag or digest."""
     init: Maybe[Flag] = None
     """Run an init process that reaps children and passes on signals."""
-    ipc: Maybe[Literal["shareable", "host", "private"] | str] = None
+    ipc: Maybe[IpcMode | str] = None
     """The IPC namespace; also ``service:NAME``."""
     isolation: Maybe[str] = None
     """The isolation technology; depends on the platform."""
@@ -130,7 +132,7 @@ class Container(Element):
     """Memory and swap together at most; -1 for no limit."""
     models: Maybe[Strings | Mapping[str, ServiceModel | None]] = None
     """Language models that it uses."""
-    network_mode: Maybe[Literal["none", "host", "bridge"] | str] = None
+    network_mode: Maybe[NetworkMode | str] = None
     """The network namespace; also ``service:NAME`` and ``container:NAME``."""
     networks: Maybe[Strings | Mapping[str, ServiceNetwork | None]] = None
     """Networks that it joins."""
@@ -146,9 +148,7 @@ class Container(Element):
     """Operating system and architecture: ``linux/arm64``."""
     privileged: Maybe[Flag] = None
     """Run with the rights of the host."""
-    pull_policy: Maybe[
-        Literal["always", "never", "missing", "if_not_present", "build", "daily", "weekly"] | str
-    ] = None
+    pull_policy: Maybe[PullPolicy | str] = None
     """When the image is pulled; also ``every_12h`` and the like."""
     pull_refresh_after: Maybe[Duration] = None
     """When a pulled image is old, with ``pull_policy: refresh``."""

@@ -1,7 +1,5 @@
 """How a service is deployed and scaled: the ``deploy`` attribute (Compose Deploy Specification)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from nself_sdk.compose.element import Element
@@ -11,6 +9,8 @@ from nself_sdk.compose.values import Duration, Integer, ListOrMap, Maybe, Number
 DeployMode = Literal["replicated", "global", "replicated-job", "global-job"]
 EndpointMode = Literal["vip", "dnsrr"]
 RestartCondition = Literal["none", "on-failure", "any"]
+UpdateFailureAction = Literal["continue", "rollback", "pause"]
+RollbackFailureAction = Literal["continue", "pause"]
 UpdateOrder = Literal["stop-first", "start-first"]
 
 
@@ -83,7 +83,7 @@ class UpdateConfig(Element):
     """How many containers at a time; 0 means all."""
     delay: Maybe[Duration] = None
     """How long to wait between two groups."""
-    failure_action: Maybe[Literal["continue", "rollback", "pause"] | str] = None
+    failure_action: Maybe[UpdateFailureAction | str] = None
     """What to do when it fails."""
     monitor: Maybe[Duration] = None
     """How long each task is watched for a failure."""
@@ -100,7 +100,7 @@ class RollbackConfig(Element):
     """How many containers at a time; 0 means all."""
     delay: Maybe[Duration] = None
     """How long to wait between two groups."""
-    failure_action: Maybe[Literal["continue", "pause"] | str] = None
+    failure_action: Maybe[RollbackFailureAction | str] = None
     """What to do when it fails."""
     monitor: Maybe[Duration] = None
     """How long each task is watched for a failure."""

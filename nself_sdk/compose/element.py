@@ -53,7 +53,8 @@ class Element(BaseModel, metaclass=_ElementType):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    __pydantic_extra__: dict[Annotated[str, AfterValidator(_check_extension)], JsonValue]
+    if not TYPE_CHECKING:  # a type checker would take it for a field
+        __pydantic_extra__: dict[Annotated[str, AfterValidator(_check_extension)], JsonValue]
 
     positional: ClassVar[tuple[str, ...]] = ()
     octal: ClassVar[frozenset[str]] = frozenset()

@@ -1,7 +1,5 @@
 """How Docker learns that a container works: the ``healthcheck`` attribute."""
 
-from __future__ import annotations
-
 from typing import Literal, Self, TypedDict, Unpack
 
 from nself_sdk.compose.element import Element

@@ -1,13 +1,12 @@
 """What is mounted into a container: volumes, configs, secrets, devices and files of variables."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from nself_sdk.compose.element import Element
 from nself_sdk.compose.values import ByteSize, Flag, ListOrMap, Maybe, Number, Variable
 
 MountType = Literal["bind", "volume", "tmpfs", "cluster", "npipe", "image"]
+EnvFormat = Literal["raw"]
 Propagation = Literal["shared", "slave", "private", "rshared", "rslave", "rprivate"]
 
 
@@ -119,5 +118,5 @@ class EnvFile(Element):
     """Where the file is, relative to the Compose file."""
     required: Maybe[Flag] = None
     """Whether its absence is an error."""
-    format: Maybe[Literal["raw"] | str] = None
+    format: Maybe[EnvFormat | str] = None
     """``raw`` takes values as they stand, without quotes and interpolation."""

@@ -1,7 +1,5 @@
 """Networks: the top-level section, and how one service joins one."""
 
-from __future__ import annotations
-
 from nself_sdk.compose.element import Element
 from nself_sdk.compose.values import Flag, ListOrMap, Mapping, Maybe, Number, Options, Sequence, Strings
 

@@ -1,7 +1,5 @@
 """Published ports in long syntax."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nself_sdk.compose.element import Element

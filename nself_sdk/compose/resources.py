@@ -1,7 +1,5 @@
 """What a container may use up: ulimits, block IO, GPUs, logging."""
 
-from __future__ import annotations
-
 from nself_sdk.compose.element import Element
 from nself_sdk.compose.values import Integer, ListOrMap, Mapping, Maybe, Scalar, Sequence, Strings
 
@@ -65,11 +63,19 @@ class Gpu(Element):
     """Options for the driver."""
 
 
-class DeviceReservation(Gpu):
+class DeviceReservation(Element):
     """A device that must be there (Deploy, "devices")."""
 
     capabilities: Strings
-    """What the device must be able to do, such as ``gpu``; Compose asks for it here."""
+    """What the device must be able to do, such as ``gpu``."""
+    count: Maybe[Integer] = None
+    """How many, or ``all``."""
+    device_ids: Maybe[Strings] = None
+    """Which ones."""
+    driver: Maybe[str] = None
+    """Whose driver, such as ``nvidia``."""
+    options: Maybe[ListOrMap] = None
+    """Options for the driver."""
 
 
 class Logging(Element):

@@ -1,7 +1,5 @@
 """Services: the containers that an application is made of, and the jobs beside them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from nself_sdk.compose import views

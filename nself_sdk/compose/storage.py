@@ -1,7 +1,5 @@
 """What services share by name: the top-level volumes, configs, secrets and models."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from nself_sdk.compose.element import Element

@@ -8,9 +8,7 @@ Two names differ between the type checker and the run time:
   and plain ``list`` and ``dict`` to pydantic, which checks those at the speed of C.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, NewType, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NewType, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Strict
 
@@ -19,9 +17,10 @@ from nself_sdk.compose.units import check_bytes, check_duration
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping as Mapping  # noqa: PLC0414 - exported from here
+    from collections.abc import Sequence as Sequence  # noqa: PLC0414 - exported from here
 
-    Maybe = T | None
+    Maybe: TypeAlias = T | None
 else:
     Sequence = Annotated[list[T], Strict(strict=False)]  # a tuple is welcome, a string is not
     Mapping = dict
