@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from nself_sdk.docker.engine import INDEX_FORMAT, newer_sources, parsed_distribution
 from rig.shell import RigError, run
 
 SUITE = "trixie"
@@ -56,6 +55,9 @@ def _need_mmdebstrap() -> None:
 
 
 def _sources() -> tuple[str, ...]:
+    # Not at the top: a rig whose images are all there must not wait for the SDK's own imports.
+    from nself_sdk.docker.engine import INDEX_FORMAT, newer_sources, parsed_distribution  # noqa: PLC0415
+
     codename = parsed_distribution(Path("/etc/os-release").read_text(encoding="utf-8")).codename
     targets = run("apt-get", "indextargets", "--format", INDEX_FORMAT, "Created-By: Packages", "Origin: Debian")
     sources = newer_sources(targets, codename, SUITE)
