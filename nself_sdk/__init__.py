@@ -1,1 +1,77 @@
 """nself_sdk: compose a backend stack in typed Python and deploy it with Docker."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nself_sdk.catalog.auth import Auth, Smtp
+    from nself_sdk.catalog.custom_service import CustomService
+    from nself_sdk.catalog.hasura import Hasura
+    from nself_sdk.catalog.nginx import Nginx
+    from nself_sdk.catalog.postgres import Postgres
+    from nself_sdk.catalog.redis import Redis
+    from nself_sdk.compose import ComposeFile
+    from nself_sdk.deploy import Deployment
+    from nself_sdk.environment import Environment
+    from nself_sdk.errors import DeclarationError, DriverError, NselfError, SecretError
+    from nself_sdk.project import Context, Project, Route, Secret, Service
+    from nself_sdk.render import render
+
+# Where each public name is. Looked up on first use, so that importing the SDK stays cheap.
+_PLACES = {
+    "Auth": "catalog.auth",
+    "ComposeFile": "compose",
+    "Context": "project",
+    "CustomService": "catalog.custom_service",
+    "DeclarationError": "errors",
+    "Deployment": "deploy",
+    "DriverError": "errors",
+    "Environment": "environment",
+    "Hasura": "catalog.hasura",
+    "Nginx": "catalog.nginx",
+    "NselfError": "errors",
+    "Postgres": "catalog.postgres",
+    "Project": "project",
+    "Redis": "catalog.redis",
+    "Route": "project",
+    "Secret": "project",
+    "SecretError": "errors",
+    "Service": "project",
+    "Smtp": "catalog.auth",
+    "render": "render",
+}
+
+__all__ = [
+    "Auth",
+    "ComposeFile",
+    "Context",
+    "CustomService",
+    "DeclarationError",
+    "Deployment",
+    "DriverError",
+    "Environment",
+    "Hasura",
+    "Nginx",
+    "NselfError",
+    "Postgres",
+    "Project",
+    "Redis",
+    "Route",
+    "Secret",
+    "SecretError",
+    "Service",
+    "Smtp",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

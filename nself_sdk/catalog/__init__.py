@@ -1,0 +1,1 @@
+"""The catalog: one file, or one folder, per service. Adding a service touches nothing else."""

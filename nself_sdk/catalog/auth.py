@@ -1,0 +1,124 @@
+"""Auth: sign-up and sign-in at ``https://auth.<domain>``, with tokens that Hasura accepts.
+
+Sources: https://github.com/nhost/nhost/blob/75172bf4c47d0e21e230c1113fe35880ba385f5d/services/auth/go/cmd/serve.go
+(variables; no ``*_FILE``), https://github.com/nhost/nhost/blob/1160266ea3ba70c834f3b7fe34b9a2bf8cd9962d/services/auth/project.nix
+(the image: a binary and wget, no shell),
+https://github.com/nhost/hasura-auth/blob/838f397d0cf53d41fdc474486fdcc554b05ec5b3/go/cmd/migrations.go
+(at its start it migrates the schema ``auth``, which must exist, and then tracks its tables in Hasura).
+The image ``nhost/hasura-auth`` was renamed ``nhost/auth`` in 2025.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from nself_sdk import compose
+from nself_sdk.catalog.hasura import ADMIN_SECRET, JWT_KEY, JWT_SECRET, Hasura
+from nself_sdk.catalog.nginx import Nginx
+from nself_sdk.catalog.postgres import Postgres, role_sql
+from nself_sdk.environment import Environment
+from nself_sdk.model import Model
+from nself_sdk.project import Context, Route, Secret, Service
+
+#: 32 bytes in hexadecimal, required since 0.43; with it lost, enrolled one-time passwords are lost.
+_ENCRYPTION_KEY = Secret(name="AUTH_ENCRYPTION_KEY", alphabet="hexadecimal", length=64)
+_DB_PASSWORD = Secret(name="AUTH_DB_PASSWORD")
+_SMTP_PASSWORD = Secret(name="AUTH_SMTP_PASS", source="given")
+
+
+class Smtp(Model):
+    """The mail server that Auth sends through; its password is the secret ``AUTH_SMTP_PASS``."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    user: str
+    sender: str
+    #: TLS from the first byte; otherwise STARTTLS where it is offered.
+    secure: bool = False
+
+
+class Auth(Service):
+    """Nhost Auth, with a Postgres role and schema of its own; brings Hasura, Postgres and Nginx with it."""
+
+    name: str = "auth"
+    image: str = "nhost/auth:0.49.1"
+    route: str = "auth"
+    #: Where e-mail links and sign-in redirects lead: the web app's URL. The bare domain when left out.
+    client_url: str = ""
+    #: Without it no e-mail is sent, and addresses are not verified.
+    smtp: Smtp | None = None
+    password_min_length: int = Field(default=9, ge=8)
+    memory: str = "256m"
+
+    def requires(self) -> tuple[type[Service], ...]:
+        return (Hasura, Postgres, Nginx)
+
+    def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
+        return (Route(name=self.route, port=4000),)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        mail = (_SMTP_PASSWORD,) if self.smtp else ()
+        return (ADMIN_SECRET, JWT_KEY, _DB_PASSWORD, _ENCRYPTION_KEY, *mail)
+
+    def sql(self) -> str:
+        return (
+            "CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;\n"
+            + role_sql("auth", _DB_PASSWORD.name)
+            + "CREATE SCHEMA IF NOT EXISTS auth AUTHORIZATION auth;\n"
+            "GRANT USAGE ON SCHEMA public TO auth;\n"
+            "GRANT USAGE ON SCHEMA auth TO hasura;\n"
+            "GRANT ALL ON ALL TABLES IN SCHEMA auth TO hasura;\n"
+            "ALTER DEFAULT PRIVILEGES FOR ROLE auth IN SCHEMA auth GRANT ALL ON TABLES TO hasura;\n"
+            "ALTER DEFAULT PRIVILEGES FOR ROLE auth IN SCHEMA auth GRANT ALL ON SEQUENCES TO hasura;\n"
+        )
+
+    def part(self, context: Context) -> compose.ComposeFile:
+        service = compose.Service(
+            image=self.image,
+            # The image names no user; it writes nothing.
+            user="1000:1000",
+            environment={**self._variables(context), **self._mail(), **self.environment},
+            # Hasura itself waits for the database: one edge is enough.
+            depends_on=context.the(Hasura).ready(),
+            healthcheck=compose.Healthcheck(
+                test=["CMD", "wget", "--spider", "-q", "http://127.0.0.1:4000/healthz"],
+                start_period="2m",
+            ),
+            stop_grace_period="30s",
+            deploy=self.limits,
+        )
+        return compose.ComposeFile(
+            services={self.name: service},
+            secrets={secret.name: compose.Secret(environment=secret.name) for secret in self.secrets()},
+        )
+
+    def _variables(self, context: Context) -> dict[str, str]:
+        environment, hasura = context.environment, context.the(Hasura)
+        # Without a query of its own the URL would get one appended, and a second '?' breaks it.
+        database = context.the(Postgres).url(context, "auth", _DB_PASSWORD.name) + "?sslmode=disable"
+        return {
+            "AUTH_PORT": "4000",
+            "AUTH_SERVER_URL": environment.url(self.route, ""),
+            "AUTH_CLIENT_URL": self.client_url or f"https://{environment.domain}",
+            "AUTH_PASSWORD_MIN_LENGTH": str(self.password_min_length),
+            "AUTH_ENCRYPTION_KEY": f"${{{_ENCRYPTION_KEY.name}}}",
+            "AUTH_DEBUG": str(environment.log_level == "debug").lower(),
+            "POSTGRES_CONNECTION": database,
+            "POSTGRES_MIGRATIONS_CONNECTION": database,
+            "HASURA_GRAPHQL_GRAPHQL_URL": f"http://{hasura.name}:8080/v1/graphql",
+            "HASURA_GRAPHQL_ADMIN_SECRET": f"${{{ADMIN_SECRET.name}}}",
+            "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
+        }
+
+    def _mail(self) -> dict[str, str]:
+        if self.smtp is None:
+            # Verified addresses are Auth's default: without mail nobody could ever sign in.
+            return {"AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED": "false"}
+        return {
+            "AUTH_SMTP_HOST": self.smtp.host,
+            "AUTH_SMTP_PORT": str(self.smtp.port),
+            "AUTH_SMTP_USER": self.smtp.user,
+            "AUTH_SMTP_PASS": f"${{{_SMTP_PASSWORD.name}}}",
+            "AUTH_SMTP_SENDER": self.smtp.sender,
+            "AUTH_SMTP_SECURE": str(self.smtp.secure).lower(),
+        }

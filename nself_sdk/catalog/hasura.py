@@ -1,0 +1,103 @@
+"""Hasura: GraphQL over the project's database, at ``https://api.<domain>/v1/graphql``.
+
+Sources: https://hasura.io/docs/2.0/deployment/graphql-engine-flags/reference/ (variables),
+https://hasura.io/docs/2.0/deployment/postgres-requirements/ (what its role may do),
+https://github.com/hasura/graphql-engine/blob/1c8236d7d227bf184d4e8eab435def02f85b4802/packaging/graphql-engine/Dockerfile
+(port, console assets, curl for the health check), uid 1001 from packaging/graphql-engine-base/ubuntu.dockerfile.
+It reads no ``*_FILE`` variables (https://github.com/hasura/graphql-engine/issues/3989).
+"""
+
+from __future__ import annotations
+
+from nself_sdk import compose
+from nself_sdk.catalog.nginx import Nginx
+from nself_sdk.catalog.postgres import Postgres, role_sql
+from nself_sdk.environment import Environment
+from nself_sdk.project import Context, Route, Secret, Service
+
+ADMIN_SECRET = Secret(name="HASURA_GRAPHQL_ADMIN_SECRET")
+#: Signs the tokens that Auth issues and Hasura accepts. HS256 needs 32 characters at least.
+JWT_KEY = Secret(name="JWT_KEY", length=64)
+JWT_SECRET = f'{{"type":"HS256","key":"${{{JWT_KEY.name}}}"}}'
+_DB_PASSWORD = Secret(name="HASURA_DB_PASSWORD")
+
+# Hasura's own spelling of our log levels.
+_LOG_LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "error"}
+
+
+class Hasura(Service):
+    """Hasura GraphQL Engine, with a Postgres role of its own; brings Postgres and Nginx with it."""
+
+    name: str = "hasura"
+    image: str = "hasura/graphql-engine:v2.51.9"
+    route: str = "api"
+    #: The role of requests without a token; None refuses them.
+    unauthorized_role: str | None = "public"
+    memory: str = "1g"
+
+    def requires(self) -> tuple[type[Service], ...]:
+        return (Postgres, Nginx)
+
+    def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
+        return (Route(name=self.route, port=8080, read_timeout=300),)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        return (ADMIN_SECRET, JWT_KEY, _DB_PASSWORD)
+
+    def sql(self) -> str:
+        return (
+            "CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;\n"
+            + role_sql("hasura", _DB_PASSWORD.name)
+            + "CREATE SCHEMA IF NOT EXISTS hdb_catalog AUTHORIZATION hasura;\n"
+            "GRANT USAGE, CREATE ON SCHEMA public TO hasura;\n"
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO hasura;\n"
+            "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO hasura;\n"
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO hasura;\n"
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO hasura;\n"
+        )
+
+    def ready(self) -> dict[str, compose.DependsOn]:
+        """What a service that uses Hasura waits for."""
+        return {self.name: compose.DependsOn(condition="service_healthy")}
+
+    def part(self, context: Context) -> compose.ComposeFile:
+        postgres = context.the(Postgres)
+        service = compose.Service(
+            image=self.image,
+            # The image's own command runs under a shell, which would not pass SIGTERM on.
+            command=["graphql-engine", "serve"],
+            user="1001:1001",
+            environment={**self._variables(context, postgres), **self.environment},
+            depends_on=postgres.ready(),
+            healthcheck=compose.Healthcheck.http(
+                "/healthz",
+                8080,
+                start_period="2m",
+            ),
+            stop_grace_period="70s",
+            deploy=self.limits,
+        )
+        return compose.ComposeFile(
+            services={self.name: service},
+            secrets={secret.name: compose.Secret(environment=secret.name) for secret in self.secrets()},
+        )
+
+    def _variables(self, context: Context, postgres: Postgres) -> dict[str, str]:
+        environment = context.environment
+        variables = {
+            "HASURA_GRAPHQL_DATABASE_URL": postgres.url(context, "hasura", _DB_PASSWORD.name),
+            "HASURA_GRAPHQL_ADMIN_SECRET": f"${{{ADMIN_SECRET.name}}}",
+            "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
+            "HASURA_GRAPHQL_ENABLE_CONSOLE": str(environment.hasura_console).lower(),
+            "HASURA_GRAPHQL_DEV_MODE": str(environment.hasura_dev_mode).lower(),
+            # On by default: internal errors would reach whoever knows the admin secret.
+            "HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS": str(environment.hasura_dev_mode).lower(),
+            "HASURA_GRAPHQL_LOG_LEVEL": _LOG_LEVELS[environment.log_level],
+            "HASURA_GRAPHQL_ENABLED_LOG_TYPES": "startup,http-log,webhook-log,websocket-log",
+            "HASURA_GRAPHQL_ENABLE_TELEMETRY": "false",
+            "HASURA_GRAPHQL_CORS_DOMAIN": f"https://{environment.domain},https://*.{environment.domain}",
+            "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "60",
+        }
+        if self.unauthorized_role:
+            variables["HASURA_GRAPHQL_UNAUTHORIZED_ROLE"] = self.unauthorized_role
+        return variables

@@ -1,0 +1,28 @@
+"""cli: parse, call one function, print. Errors are caught here, once."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+#: 128 + SIGINT, as shells have it.
+_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the command line; the process ends with the exit code of what happened."""
+    from nself_sdk.cli.commands import app  # noqa: PLC0415 - typer is not needed to import the package
+    from nself_sdk.errors import NselfError  # noqa: PLC0415 - same
+
+    try:
+        app(standalone_mode=True)
+    except NselfError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away: nobody is left to tell
+        sys.exit(0)
+    sys.exit(0)

@@ -1,0 +1,235 @@
+"""The commands: each parses, calls one function and prints its value.
+
+What a command needs is imported inside it: ``--help`` must not wait for Docker.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nself_sdk.cli import output
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Compose a backend stack in typed Python and deploy it with Docker.",
+    epilog="Start with: nself-sdk init, then nself-sdk up.",
+)
+
+Environment = Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging or prod.")]
+EnvironmentOption = Annotated[str, typer.Option("--env", "-e", metavar="ENV", help="dev, staging or prod.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that services may take to become healthy.")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option("-C", metavar="DIR", help="The project's folder.")] = Path(),
+) -> None:
+    """Compose a backend stack in typed Python and deploy it with Docker."""
+    context.obj = folder
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The project's name; the folder's name when left out.")] = None,
+) -> None:
+    """Start a project: stack.py, environments and a .gitignore. Nothing that exists is changed.
+
+    Example: nself-sdk -C shop init
+    """
+    from nself_sdk.project import Project, name_of
+    from nself_sdk.store import ProjectFolder
+
+    path: Path = context.obj.resolve()
+    project = Project(name or name_of(path))
+    path.mkdir(parents=True, exist_ok=True)
+    made = ProjectFolder(path).init(project.name)
+    for file in made:
+        typer.echo(f"made {file}")
+    typer.echo("next: nself-sdk up" if made else "nothing to do: every file is already there")
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    env: Environment = "dev",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; the project's folder.")] = None,
+) -> None:
+    """Write docker-compose.yml and its texts, and scaffold the code of new custom services.
+
+    Example: nself-sdk build prod --out rendered/prod
+    """
+    from nself_sdk.checks import check
+    from nself_sdk.render import render
+
+    folder, environment, project = _declared(context, env)
+    file = render(project, environment)
+    check(file, environment)
+    for path in [*folder.scaffold(project), *folder.write(file, out)]:
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def check(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
+    """Say everything that is wrong with the project in an environment. Touches nothing.
+
+    Example: nself-sdk check prod
+    """
+    from nself_sdk.checks import problems
+    from nself_sdk.errors import DeclarationError
+    from nself_sdk.render import render
+
+    _, environment, project = _declared(context, env)
+    found = problems(render(project, environment), environment)
+    if as_json:
+        typer.echo(json.dumps([{"where": p.where, "what": p.what, "fix": p.fix} for p in found], indent=2))
+        raise typer.Exit(DeclarationError.exit_code if found else 0)
+    if found:
+        raise DeclarationError(found)
+    typer.echo(f"{project.name} in {environment.name}: no problems")
+
+
+@app.command()
+def up(context: typer.Context, env: Environment = "dev", *, timeout: Timeout = 300) -> None:
+    """Bring the stack up and wait until it is healthy; dev when no environment is named.
+
+    Example: nself-sdk up
+    """
+    _bring_up(context, env, timeout)
+
+
+@app.command()
+def deploy(
+    context: typer.Context,
+    env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging or prod.")],
+    *,
+    timeout: Timeout = 300,
+) -> None:
+    """Deploy to the engine of an environment, and wait until every service is healthy.
+
+    Where that is, .environments/ENV/server.json says: {"host": "ssh://deploy@example.com"}. Without it, it is this
+    machine.
+
+    Example: nself-sdk deploy staging
+    """
+    _bring_up(context, env, timeout)
+
+
+@app.command()
+def down(context: typer.Context, env: Environment = "dev") -> None:
+    """Stop and remove the containers. Volumes, and so data, stay."""
+    with _deployment(context, env) as deployment:
+        deployment.down()
+        kept = deployment.driver.volumes(deployment.project.name)
+    typer.echo(f"{deployment.project.name} is down")
+    if kept:
+        typer.echo(f"kept its data: {', '.join(volume.name for volume in kept)}")
+
+
+@app.command()
+def status(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
+    """Show every service and how it is. Exit code 1 if one is not healthy."""
+    with _deployment(context, env) as deployment:
+        states = deployment.status()
+    output.status(states, as_json=as_json)
+    raise typer.Exit(0 if all(state.verdict == "healthy" for state in states) else 1)
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    services: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...", help="All when left out.")] = None,
+    *,
+    env: EnvironmentOption = "dev",
+    tail: Annotated[int, typer.Option(min=0, help="Lines from the end, per service.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show what the services wrote.
+
+    Example: nself-sdk logs hasura --env prod --tail 20
+    """
+    with _deployment(context, env) as deployment:
+        deployment.logs(*(services or ()), tail=tail, follow=follow, on_line=typer.echo)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def exec(  # noqa: A001 - the command's name, as Docker has it
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="The service in whose container it runs.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")],
+    *,
+    env: EnvironmentOption = "dev",
+) -> None:
+    """Run a command in a service's container; the exit code is the command's.
+
+    Example: nself-sdk exec postgres psql -U postgres shop
+    """
+    with _deployment(context, env) as deployment:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            raise typer.Exit(deployment.exec_interactive(service, command))
+        result = deployment.exec(service, command)
+    typer.echo(result.stdout, nl=False)
+    typer.echo(result.stderr, nl=False, err=True)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def urls(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
+    """Show where each service answers."""
+    _, environment, project = _declared(context, env)
+    output.urls(project.context(environment), as_json=as_json)
+
+
+@app.command()
+def doctor(
+    *,
+    fix: Annotated[bool, typer.Option("--fix", help="Install and start what is missing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether this machine can run stacks: Docker engine, Compose and what they need."""
+    from nself_sdk.docker import engine
+
+    if fix:
+        engine.repair(typer.echo)
+    findings = engine.examine()
+    output.findings(findings, as_json=as_json)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _bring_up(context: typer.Context, env: str, timeout: float) -> None:
+    tell = output.Live()
+    with tell, _deployment(context, env, tell) as deployment:
+        report = deployment.deploy(timeout=timeout)
+    output.report(deployment, report)
+
+
+@contextmanager
+def _deployment(context: typer.Context, env: str, tell: Any = lambda _: None) -> Iterator[Any]:
+    from nself_sdk.deploy import Deployment
+
+    folder, environment, project = _declared(context, env)
+    with Deployment(project, environment, folder, tell=tell) as deployment:
+        yield deployment
+
+
+def _declared(context: typer.Context, env: str) -> tuple[Any, Any, Any]:
+    """The folder, the environment and the project that the command is about."""
+    from nself_sdk.store import ProjectFolder
+
+    folder = ProjectFolder(context.obj)
+    environment = folder.environment(env)
+    return folder, environment, folder.project(environment)

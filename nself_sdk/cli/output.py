@@ -1,0 +1,146 @@
+"""What the commands print: tables on a terminal and in a pipe, live progress on a terminal, lines elsewhere, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live as RichLive
+
+    from nself_sdk.deploy import Deployment, Progress, Report
+    from nself_sdk.deploy.health import ServiceHealth
+    from nself_sdk.docker.engine import Finding
+    from nself_sdk.project import Context
+
+_MARKS = {"healthy": "green", "waiting": "yellow", "failed": "red"}
+
+
+class Live:
+    """Shows a deploy while it runs: one row a service on a terminal, plain lines where nobody looks.
+
+    Call it with every `Progress`.
+    """
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+        self._step = ""
+        self._last_line = ""
+        self._services: dict[str, tuple[str, float]] = {}
+        self._live: RichLive | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415 - only on a terminal
+            from rich.live import Live as RichLive  # noqa: PLC0415 - same
+
+            self._live = RichLive(console=Console(stderr=True), get_renderable=self._table, transient=True)
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.__exit__(None, None, None)
+
+    def __call__(self, progress: Progress) -> None:
+        elapsed = time.monotonic() - self._begin
+        if progress.service:
+            self._services[progress.service] = (progress.what, elapsed)
+        self._step, self._last_line = progress.step, progress.what
+        # What Compose says while it starts the services, the services' own states say better.
+        if self._live is None and (progress.service or progress.step != "start" or progress.what.startswith("done")):
+            name = f"{progress.step} {progress.service}".strip()
+            typer.echo(f"{elapsed:7.1f} s  {name}: {progress.what}", err=True)
+
+    def _table(self) -> RenderableType:
+        from rich.console import Group  # noqa: PLC0415 - only on a terminal
+        from rich.spinner import Spinner  # noqa: PLC0415 - same
+        from rich.table import Table  # noqa: PLC0415 - same
+        from rich.text import Text  # noqa: PLC0415 - same
+
+        table = Table.grid(padding=(0, 2))
+        for service, (what, since) in sorted(self._services.items()):
+            table.add_row(service, what, f"{since:.1f} s")
+        elapsed = time.monotonic() - self._begin
+        line = Text(f"{elapsed:.0f} s  {self._step}: {self._last_line}", overflow="ellipsis", no_wrap=True)
+        return Group(Spinner("dots", line), table)
+
+
+def status(states: Sequence[ServiceHealth], *, as_json: bool) -> None:
+    """Every service and how it is."""
+    if as_json:
+        rows = [
+            {
+                "service": state.service,
+                "verdict": state.verdict,
+                "reason": state.reason,
+                "image": state.container.image if state.container else None,
+                "container": state.container.name if state.container else None,
+                "restarts": state.container.restart_count if state.container else None,
+            }
+            for state in states
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table(
+        ("service", "health", "reason", "image"),
+        [(s.service, s.verdict, s.reason, s.container.image if s.container else "") for s in states],
+        colour=1,
+    )
+
+
+def urls(context: Context, *, as_json: bool) -> None:
+    """Where each service answers."""
+    environment = context.environment
+    rows = [(route.service, environment.url(route.name)) for route in context.routes]
+    if as_json:
+        typer.echo(json.dumps([{"service": service, "url": url} for service, url in rows], indent=2))
+        return
+    table(("service", "url"), rows)
+    if environment.tls == "local-ca":
+        typer.echo(f"\nTrust its certificates once: {_authority()}")
+
+
+def findings(found: Iterable[Finding], *, as_json: bool) -> None:
+    """What `doctor` found."""
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        return
+    for finding in found:
+        mark = typer.style("ok     ", fg="green") if finding.ok else typer.style("missing", fg="red")
+        typer.echo(f"{mark}  {finding.name}: {finding.detail}")
+        if not finding.ok and finding.fix:
+            typer.echo(f"         {finding.fix}")
+
+
+def report(deployment: Deployment, done: Report) -> None:
+    """How long a deploy took, and where to look now."""
+    context = deployment.context
+    steps = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in done.steps)
+    typer.echo(f"{context.project} is healthy in {context.environment.name} after {done.seconds:.1f} s ({steps})")
+    urls(context, as_json=False)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], colour: int | None = None) -> None:
+    """Columns as wide as they must be, without frames: easy to read, easy to cut."""
+    widths = [max(len(row[index]) for row in [titles, *rows]) for index in range(len(titles))]
+    typer.echo("  ".join(title.upper().ljust(width) for title, width in zip(titles, widths, strict=True)).rstrip())
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if colour is not None:
+            cells[colour] = typer.style(cells[colour], fg=_MARKS.get(row[colour]))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _authority() -> Path:
+    from nself_sdk.store import certificates  # noqa: PLC0415 - costs as much as a whole command
+
+    return certificates.authority_certificate()

@@ -1,0 +1,84 @@
+"""Whether a stack is healthy, judged from its containers. Pure; `nself_sdk.deploy.deployment` asks again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from nself_sdk.compose import ComposeFile
+from nself_sdk.docker import Container
+
+Verdict = Literal["waiting", "healthy", "failed"]
+
+#: A container that was restarted this often does not get well by itself.
+_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class ServiceHealth:
+    """One service's verdict, the reason in words, and the container that shows it."""
+
+    service: str
+    verdict: Verdict
+    reason: str
+    container: Container | None = None
+
+
+def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHealth, ...]:
+    """The verdict on every service of the file, by name."""
+    by_service: dict[str, list[Container]] = {}
+    for container in containers:
+        if not container.one_off:
+            by_service.setdefault(container.service, []).append(container)
+    done = jobs(file)
+    return tuple(_service(name, by_service.get(name, []), is_job=name in done) for name in file.services)
+
+
+def jobs(file: ComposeFile) -> frozenset[str]:
+    """The services that run to their end: another one waits for their completion."""
+    return frozenset(
+        name
+        for service in file.services.values()
+        for name, dependency in service.depends_on_map.items()
+        if dependency.condition == "service_completed_successfully"
+    )
+
+
+def _service(name: str, containers: list[Container], *, is_job: bool) -> ServiceHealth:
+    if not containers:
+        return ServiceHealth(name, "waiting", "not created yet")
+    judged = [_container(name, container, is_job=is_job) for container in containers]
+    order: tuple[Verdict, ...] = ("failed", "waiting", "healthy")
+    return min(judged, key=lambda health: order.index(health.verdict))
+
+
+def _container(name: str, container: Container, *, is_job: bool) -> ServiceHealth:
+    verdict, reason = _job(container) if is_job else _server(container)
+    return ServiceHealth(name, verdict, reason, container)
+
+
+def _job(container: Container) -> tuple[Verdict, str]:
+    if container.state != "exited":
+        return "waiting", container.state
+    return ("healthy", "completed") if container.exit_code == 0 else ("failed", _exit(container))
+
+
+def _server(container: Container) -> tuple[Verdict, str]:
+    if container.state in {"exited", "dead"}:
+        return "failed", _exit(container)
+    if container.restart_count >= _RESTARTS and container.health != "healthy":
+        return "failed", f"restarted {container.restart_count} times; {_exit(container)}"
+    if container.health == "unhealthy":
+        return "failed", "its health check fails"
+    if container.running and container.health in {"healthy", "none"}:
+        return "healthy", container.health if container.health == "healthy" else "running"
+    return "waiting", container.health if container.health == "starting" else container.state
+
+
+def _exit(container: Container) -> str:
+    if container.oom_killed:
+        return "killed: it used more memory than its limit"
+    if container.error:
+        return f"could not start: {container.error}"
+    return f"exited with code {container.exit_code}"

@@ -1,0 +1,47 @@
+"""What a deploy tells while it runs and when it is done, as values; printing them is the command line's work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something happened: to a step of the deploy, or to one service during it."""
+
+    step: str
+    what: str
+    service: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that is done, and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass
+class Report:
+    """A deploy that ended healthy: its steps, and the seconds after which each service was."""
+
+    steps: list[Step] = field(default_factory=list[Step])
+    services: dict[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def seconds(self) -> float:
+        """How long everything took."""
+        return sum(step.seconds for step in self.steps)
+
+    @contextmanager
+    def step(self, name: str, tell: Callable[[Progress], None]) -> Iterator[None]:
+        """Measure a step and tell of its start and end."""
+        tell(Progress(name, "..."))
+        begin = time.monotonic()
+        yield
+        self.steps.append(Step(name, round(time.monotonic() - begin, 2)))
+        tell(Progress(name, f"done in {self.steps[-1].seconds:.1f} s"))

@@ -1,0 +1,123 @@
+"""Environment: the facts about one place where a project runs. It knows no disk and no Docker."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field
+
+from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.model import Model
+
+Profile = Literal["dev", "staging", "prod"]
+
+#: Every spelling of a profile's name, as the tools before us accepted them.
+ALIASES: dict[str, Profile] = {
+    "dev": "dev",
+    "devel": "dev",
+    "develop": "dev",
+    "development": "dev",
+    "stage": "staging",
+    "staging": "staging",
+    "prod": "prod",
+    "production": "prod",
+}
+
+#: The longest host name (RFC 1035, 2.3.4).
+_LONGEST_NAME = 253
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def is_dns_label(text: str) -> bool:
+    """Whether ``text`` is one label of a host name (RFC 1123: letters, digits, inner hyphens, at most 63)."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def _domain(text: str) -> str:
+    if "://" in text or "/" in text or ":" in text:
+        raise ValueError(f"{text!r} is not a bare host name; leave out the scheme, the port and the path")
+    name = text.lower().removesuffix(".")
+    if len(name) > _LONGEST_NAME or not all(is_dns_label(label) for label in name.split(".")):
+        raise ValueError(f"{text!r} is not a host name; use letters, digits, hyphens and dots")
+    return name
+
+
+#: A bare host name, lower case.
+Domain = Annotated[str, AfterValidator(_domain)]
+PublishedPort = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Environment(Model):
+    """What differs between places. dev, staging and prod are three values of it.
+
+    Make one with `Environment.named`, and change single facts with keyword arguments:
+    ``Environment.named("prod", domain="example.com")``.
+    """
+
+    name: str
+    profile: Profile
+    domain: Domain = "localhost"
+    #: Where the certificate comes from: a CA of this machine's own, or files that the user provides.
+    tls: Literal["local-ca", "own"] = "own"
+    #: Names of the services that may publish ports; None means all of them.
+    published: tuple[str, ...] | None = ("nginx",)
+    #: The host address that published ports are bound to; every address when empty.
+    bind: str = ""
+    http_port: PublishedPort = 80
+    https_port: PublishedPort = 443
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    hasura_console: bool = False
+    hasura_dev_mode: bool = False
+    frontends: bool = True
+    #: Bind-mount the code of custom services and reload them when it changes.
+    hot_reload: bool = False
+    restart: Literal["no", "always", "unless-stopped", "on-failure"] = "unless-stopped"
+    #: The engine is on another machine: a path of this one means nothing there.
+    remote: bool = False
+    #: Everything that the env files say, for a ``stack.py`` to read. No secrets.
+    variables: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def named(cls, name: str, **facts: Any) -> Self:
+        """The environment of that name: a profile under any spelling, or ``base=`` with a name of your own.
+
+        Raises:
+            DeclarationError: the name is unknown and no ``base`` was given, or a fact is wrong.
+        """
+        base = facts.pop("base", name)
+        profile = ALIASES.get(str(base).lower())
+        if profile is None:
+            fix = "known: dev, staging, prod; an environment of your own needs base='staging'"
+            raise DeclarationError(Problem("environment", f"unknown environment {name!r}", fix))
+        own_name = ALIASES.get(name.lower(), name)
+        return cls(**{"name": own_name, "profile": profile, **_PROFILES[profile], **facts})
+
+    def host(self, route: str) -> str:
+        """The full host name of a route: ``api`` is ``api.<domain>``; a name with a dot is already full."""
+        return route if "." in route else f"{route}.{self.domain}"
+
+    def publishes(self, service: str) -> bool:
+        """Whether that service may publish ports here."""
+        return self.published is None or service in self.published
+
+    def url(self, route: str, path: str = "/") -> str:
+        """The public https URL of a route."""
+        port = "" if self.https_port == 443 else f":{self.https_port}"  # noqa: PLR2004 - https, RFC 9110
+        return f"https://{self.host(route)}{port}{path}"
+
+
+_PROFILES: dict[Profile, dict[str, Any]] = {
+    "dev": {
+        "tls": "local-ca",
+        "published": None,
+        "bind": "127.0.0.1",
+        "log_level": "debug",
+        "hasura_console": True,
+        "hasura_dev_mode": True,
+        "hot_reload": True,
+        "restart": "no",
+    },
+    "staging": {"domain": "staging.example.com", "hasura_console": True},
+    "prod": {"domain": "example.com", "log_level": "warning", "frontends": False},
+}

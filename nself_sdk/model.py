@@ -1,0 +1,58 @@
+"""Model: the frozen pydantic base of everything a user declares. It refuses unknown keys and says what was meant."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nself_sdk.errors import DeclarationError, Problem
+
+if TYPE_CHECKING:
+    # Type checkers would stop checking a constructor's arguments behind a metaclass with a __call__.
+    from pydantic._internal._model_construction import ModelMetaclass as _Explaining
+else:
+
+    class _Explaining(type(BaseModel)):
+        """Turns pydantic's report into ours, at the outermost constructor only."""
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().__call__(*args, **kwargs)
+            except ValidationError as error:
+                raise DeclarationError(problems_of(error, cls)) from None
+
+
+class Model(BaseModel, metaclass=_Explaining):
+    """Frozen, and strict about keys.
+
+    Raises:
+        DeclarationError: a field is unknown or its value is wrong; every problem is listed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with other values, like `dataclasses.replace`."""
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**kept, **changes})
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """The problems in pydantic's report, each with the field's path and, for an unknown key, what was meant."""
+    return [_problem(detail, model) for detail in error.errors(include_url=False)]
+
+
+def _problem(detail: Any, model: type[BaseModel]) -> Problem:
+    where = ".".join((model.__name__, *map(str, detail["loc"])))
+    if detail["type"] != "extra_forbidden":
+        given = "" if detail["type"] == "missing" else f" (got {detail['input']!r})"
+        return Problem(where, detail["msg"].removeprefix("Value error, ") + given)
+    return Problem(where, "unknown key", did_you_mean(str(detail["loc"][-1]), list(model.model_fields)))
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """What to do about an unknown word: the nearest known one, or the list of them."""
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"

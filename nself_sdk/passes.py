@@ -1,0 +1,138 @@
+"""The passes that every rendered file goes through.
+
+Each fills what is absent or removes what the environment forbids; none overrides what the user wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+from nself_sdk.compose import ComposeFile, Logging, Service, ServiceConfig
+from nself_sdk.environment import Environment
+
+Pass = Callable[[ComposeFile, Environment], ComposeFile]
+
+#: The label under which a container carries the keyed fingerprint of a secret it uses. A changed
+#: ``environment:`` secret does not make Compose replace a container; a changed label does.
+FINGERPRINT_LABEL = "dev.nself.secret."
+
+
+def fingerprint_variable(secret: str) -> str:
+    """The variable that carries a secret's fingerprint into the rendered file when it is applied."""
+    return f"{secret}_FINGERPRINT"
+
+
+def restarts(file: ComposeFile, environment: Environment) -> ComposeFile:
+    """Services restart as the environment says; jobs say ``restart: "no"`` themselves."""
+    return _filling(file, restart=environment.restart)
+
+
+def logging(file: ComposeFile, _: Environment) -> ComposeFile:
+    """No container's log fills the disk: three files of 10 MiB each."""
+    return _filling(file, logging=Logging(driver="json-file", options={"max-size": "10m", "max-file": "3"}))
+
+
+def privileges(file: ComposeFile, _: Environment) -> ComposeFile:
+    """No process in a container gains privileges that its parent lacks."""
+    return _filling(file, security_opt=["no-new-privileges:true"])
+
+
+def health_cadence(file: ComposeFile, _: Environment) -> ComposeFile:
+    """A health check asks twice a second while the service starts, and every ten seconds afterwards."""
+
+    def paced(_: str, service: Service) -> Service:
+        check = service.healthcheck
+        if check is None or check.disable:
+            return service
+        absent = {key: value for key, value in _CADENCE.items() if key not in check.model_fields_set}
+        return service.replace(healthcheck=check.replace(**absent)) if absent else service
+
+    return file.map_services(paced)
+
+
+_CADENCE = {
+    "interval": "10s",
+    "timeout": "5s",
+    "retries": 3,
+    "start_period": "1m",
+    "start_interval": "500ms",
+}
+
+
+def publishing(file: ComposeFile, environment: Environment) -> ComposeFile:
+    """Only the services that the environment names publish ports; the others are reached through the edge."""
+
+    def closed(name: str, service: Service) -> Service:
+        if environment.publishes(name) or "ports" not in service.model_fields_set:
+            return service
+        return service.replace(ports=None)
+
+    return file.map_services(closed)
+
+
+def content_names(file: ComposeFile, _: Environment) -> ComposeFile:
+    """A config's name carries a hash of its content.
+
+    Compose does not look at the content when it decides what to replace: with the hash in the name, exactly
+    the services whose text changed are replaced.
+    """
+    renamed = {
+        name: f"{name}-{hashlib.sha256(config.content.encode()).hexdigest()[:10]}"
+        for name, config in file.configs.items()
+        if config.content
+    }
+
+    def renaming(_: str, service: Service) -> Service:
+        if not any(reference.source in renamed for reference in service.config_references):
+            return service
+        return service.replace(configs=[_renamed(reference, renamed) for reference in service.config_references])
+
+    configs = {renamed.get(name, name): config for name, config in file.configs.items()}
+    return file.replace(configs=configs).map_services(renaming) if configs else file
+
+
+def _renamed(reference: ServiceConfig, names: Mapping[str, str]) -> ServiceConfig:
+    """The same reference by the new name; its file stays where it was."""
+    source = reference.source or ""
+    return reference.replace(source=names.get(source, source), target=reference.target or f"/{source}")
+
+
+def secret_fingerprints(file: ComposeFile, _: Environment) -> ComposeFile:
+    """A service is replaced when a secret that it uses changed."""
+
+    def labelled(_: str, service: Service) -> Service:
+        used = {reference.source for reference in service.secret_references if reference.source}
+        names = sorted(used | _interpolated(service, file))
+        if not names:
+            return service
+        labels = {FINGERPRINT_LABEL + name.lower(): f"${{{fingerprint_variable(name)}:-}}" for name in names}
+        return service.replace(labels={**service.label_map, **labels})
+
+    return file.map_services(labelled)
+
+
+def _interpolated(service: Service, file: ComposeFile) -> set[str]:
+    """The secrets that the service's variables take by interpolation."""
+    values = "\n".join(value for value in service.environment_map.values() if value)
+    return {name for name in file.secrets if f"${{{name}}}" in values}
+
+
+def _filling(file: ComposeFile, **defaults: object) -> ComposeFile:
+    def filled(_: str, service: Service) -> Service:
+        absent = {key: value for key, value in defaults.items() if key not in service.model_fields_set}
+        return service.replace(**absent) if absent else service
+
+    return file.map_services(filled)
+
+
+#: In this order: what removes comes before what derives.
+PASSES: tuple[Pass, ...] = (
+    restarts,
+    logging,
+    privileges,
+    health_cadence,
+    publishing,
+    content_names,
+    secret_fingerprints,
+)

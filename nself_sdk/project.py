@@ -1,0 +1,224 @@
+"""Project, Service and Context: what a user declares, and what services may see of each other. No Docker, no disk."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+
+from pydantic import Field, field_validator
+
+from nself_sdk.compose import ComposeFile, Deploy, Limits, Resources
+from nself_sdk.environment import Environment, is_dns_label
+from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Route(Model):
+    """A host name that the edge answers for: ``<name>.<domain>``, or ``name`` itself when it has a dot.
+
+    ``service`` is the Compose key of who answers, ``port`` the TCP port it listens on in its container.
+    Catalog services leave ``service`` out (it is themselves); say it to route to a service of a Compose file:
+    ``project.add(ComposeFile.load("docker-compose.yml")).add(Route(name="shop", service="web", port=8080))``.
+    """
+
+    name: str
+    port: int = Field(ge=1, le=65535)
+    service: str = ""
+    #: Seconds without a byte after which the edge gives up on a request.
+    read_timeout: int = Field(default=60, ge=1)
+    #: The largest request body, in nginx's notation.
+    max_body: str = Field(default="10m", pattern=r"^[1-9][0-9]*[kmg]?$")
+
+    @field_validator("name")
+    @classmethod
+    def _is_host_name(cls, name: str) -> str:
+        if all(is_dns_label(label) for label in name.split(".")):
+            return name
+        raise ValueError("a route is a DNS label such as 'api', or a full domain such as 'api.example.com'")
+
+
+class Secret(Model):
+    """A secret's name, and where its value comes from. The value itself is never part of a model.
+
+    ``generated``: made on first use, ``length`` characters of the alphabet. ``given``: the user writes it
+    into the environment's ``.env.secrets``. ``certificate`` and ``private-key``: the edge's TLS files.
+    """
+
+    name: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    source: Literal["generated", "given", "certificate", "private-key"] = "generated"
+    length: int = Field(default=48, ge=16)
+    alphabet: Literal["alphanumeric", "hexadecimal"] = "alphanumeric"
+
+
+class Service(Model):
+    """One service of a stack: a function from `Context` to a part of the Compose file, and what it offers.
+
+    Subclass it for a service of your own; nothing has to be registered.
+    """
+
+    #: The Compose key.
+    name: str
+    #: Variables to add to the container, over the service's own. Not for secrets.
+    environment: dict[str, str] = Field(default_factory=dict)
+    #: The most memory that its container may use, as Compose writes sizes.
+    memory: str = Field(default="256m", pattern=r"^[1-9][0-9]*[kmg]$")
+
+    @field_validator("name")
+    @classmethod
+    def _is_dns_label(cls, name: str) -> str:
+        if is_dns_label(name):
+            return name
+        raise ValueError("a service's name is a DNS label: lower-case letters, digits and inner hyphens, at most 63")
+
+    def requires(self) -> tuple[type[Service], ...]:
+        """The kinds of service that must be there too; a missing one is added with its defaults."""
+        return ()
+
+    def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - for subclasses
+        """The host names under which the edge serves it."""
+        return ()
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets it uses. The same name in two services is the same secret."""
+        return ()
+
+    def sql(self) -> str:
+        """What it needs in the project's database, as SQL that may run again and again. `Postgres` runs it.
+
+        A secret is available as the psql variable of its name: ``:'HASURA_DB_PASSWORD'``.
+        """
+        return ""
+
+    @property
+    def limits(self) -> Deploy:
+        """Its resource limits, for the ``deploy`` attribute."""
+        return Deploy(resources=Resources(limits=Limits(memory=self.memory)))
+
+    def part(self, context: Context) -> ComposeFile:
+        """Its part of the Compose file."""
+        raise NotImplementedError(f"{type(self).__name__} must say what it renders to")
+
+
+S = TypeVar("S", bound=Service)
+
+
+class Context:
+    """What a service may see of the others while it renders: the environment, and what they offer."""
+
+    def __init__(
+        self,
+        project: str,
+        environment: Environment,
+        services: Iterable[Service],
+        routes: Iterable[Route] = (),
+    ) -> None:
+        self.project = project
+        self.environment = environment
+        self.services: tuple[Service, ...] = tuple(sorted(services, key=lambda service: service.name))
+        self._extra_routes = tuple(routes)
+
+    def every(self, kind: type[S]) -> tuple[S, ...]:
+        """All services of that kind, by name."""
+        return tuple(service for service in self.services if isinstance(service, kind))
+
+    def the(self, kind: type[S]) -> S:
+        """The one service of that kind; for kinds named in `Service.requires`."""
+        return self.every(kind)[0]
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route of the project, sorted by host name, each with its service filled in."""
+        own = [
+            route if route.service else route.replace(service=service.name)
+            for service in self.services
+            for route in service.routes(self.environment)
+        ]
+        return tuple(sorted((*own, *self._extra_routes), key=lambda route: self.environment.host(route.name)))
+
+    @cached_property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the project, by name."""
+        named = {secret.name: secret for service in self.services for secret in service.secrets()}
+        return tuple(named[name] for name in sorted(named))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every host name that the edge answers for."""
+        return tuple(dict.fromkeys(self.environment.host(route.name) for route in self.routes))
+
+
+class Project:
+    """A set of services under one name: what the user declares.
+
+    Args:
+        name: the Compose project's name; the folder's name when left out.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name):
+            fix = "use lower-case letters, digits and hyphens, at most 40"
+            raise DeclarationError(Problem("project", f"{name!r} is not a project name", fix))
+        self.is_named = name is not None
+        self.name = name or name_of(Path.cwd())
+        self.services: dict[str, Service] = {}
+        self.files: list[ComposeFile] = []
+        self.routes: list[Route] = []
+
+    def __repr__(self) -> str:
+        return f"Project({self.name!r}: {', '.join(self.services) or 'empty'})"
+
+    def add(self, part: Service | ComposeFile | Route) -> Self:
+        """Add a service, a whole Compose file, or a route to one of its services; returns the project.
+
+        Raises:
+            DeclarationError: its name is taken, or another service needs that name for something else.
+        """
+        if isinstance(part, Service):
+            self._refuse_clash(part)
+            self.services[part.name] = part
+        elif isinstance(part, Route):
+            self.routes.append(part)
+        else:
+            self.files.append(part)
+        return self
+
+    def context(self, environment: Environment) -> Context:
+        """The project in an environment, with every required service added."""
+        return Context(self.name, environment, self._with_required().values(), self.routes)
+
+    def _refuse_clash(self, service: Service) -> None:
+        if service.name in self.services:
+            fix = "give one of them another name"
+            raise DeclarationError(Problem(service.name, "this name is already in the project", fix))
+        both = [*self._with_required().values(), service]
+        for asker in both:
+            for kind in asker.requires():
+                rival = next((other for other in both if other.name == _default_name(kind)), None)
+                if rival is not None and not isinstance(rival, kind):
+                    what = f"{asker.name} needs a {kind.__name__} of this name, but here it is a {type(rival).__name__}"
+                    raise DeclarationError(Problem(rival.name, what, "give it another name"))
+
+    def _with_required(self) -> dict[str, Service]:
+        """The declared services and, transitively, those they require."""
+        found = dict(self.services)
+        waiting = list(found.values())
+        while waiting:
+            for kind in waiting.pop().requires():
+                if not any(isinstance(service, kind) for service in found.values()):
+                    found[_default_name(kind)] = kind()  # type: ignore[call-arg]  # catalog kinds have a default name
+                    waiting.append(found[_default_name(kind)])
+        return found
+
+
+def _default_name(kind: type[Service]) -> str:
+    return str(kind.model_fields["name"].default)
+
+
+def name_of(folder: Path) -> str:
+    """A valid project name made of a folder's."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-") or "project"

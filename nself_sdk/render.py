@@ -1,0 +1,30 @@
+"""render: a project in an environment becomes one Compose file. Pure: same input, same bytes, no Docker."""
+
+from __future__ import annotations
+
+from nself_sdk.compose import ComposeFile
+from nself_sdk.environment import Environment
+from nself_sdk.passes import PASSES
+from nself_sdk.project import Project
+
+
+def render(project: Project, environment: Environment | str) -> ComposeFile:
+    """The sum of the services' parts, then the passes in order.
+
+    Args:
+        project: what was declared.
+        environment: a value, or the name of a profile with its default facts.
+
+    Raises:
+        DeclarationError: two parts define the same thing differently, or the environment is unknown.
+    """
+    place = Environment.named(environment) if isinstance(environment, str) else environment
+    context = project.context(place)
+    file = ComposeFile(name=project.name)
+    for service in context.services:
+        file += service.part(context).owned_by(service.name)
+    for foreign in project.files:
+        file += foreign
+    for apply in PASSES:
+        file = apply(file, place)
+    return file

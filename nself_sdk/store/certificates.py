@@ -1,0 +1,171 @@
+"""Certificates for development: a CA of this user's own, made once, and what it signs for a project's hosts.
+
+The CA lies in ``$XDG_DATA_HOME/nself-sdk`` (by default ``~/.local/share/nself-sdk``), readable by its owner only:
+whoever trusts ``ca.pem`` once trusts every project of this machine.
+
+Importing it costs as much as a whole command: only functions that need a certificate import this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from nself_sdk.errors import SecretError
+from nself_sdk.store import envfiles
+
+# Browsers refuse server certificates that live longer than 398 days (CA/Browser Forum, ballot SC31).
+_LEAF_DAYS = 397
+_CA_DAYS = 3650
+_RENEW_BEFORE = timedelta(days=30)
+
+
+def authority_folder() -> Path:
+    """Where this user's CA is."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "nself-sdk"
+
+
+def authority_certificate() -> Path:
+    """The file to trust, in a browser or with ``curl --cacert``."""
+    return authority_folder() / "ca.pem"
+
+
+def ensure_local(folder: Path, hosts: Sequence[str]) -> None:
+    """Make ``fullchain.pem`` and ``privkey.pem`` in ``folder`` for those hosts, unless good ones are there."""
+    if _is_good(folder / "fullchain.pem", hosts):
+        return
+
+    ca, ca_key = _authority()
+    key = _new_key()
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    builder = (
+        _builder("nself-sdk development", _LEAF_DAYS, key).issuer_name(ca.subject).add_extension(names, critical=False)
+    )
+    usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
+    builder = builder.add_extension(usage, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    leaf = _signed(builder.add_extension(issuer, critical=False), ca_key)
+    envfiles.write_private(folder / "privkey.pem", _key_text(key))
+    envfiles.write_private(folder / "fullchain.pem", _text(leaf) + _text(ca))
+
+
+def read(folder: Path) -> tuple[str, str]:
+    """The certificate chain and the private key, as PEM texts.
+
+    Raises:
+        SecretError: one of the two files is missing, or they do not belong together.
+    """
+    chain, key = folder / "fullchain.pem", folder / "privkey.pem"
+    if missing := [str(path) for path in (chain, key) if not path.is_file()]:
+        fix = "put your certificate there, or set TLS=local-ca in the environment's .env to use this machine's own CA"
+        raise SecretError(f"there is no {' and no '.join(missing)}", fix)
+    texts = envfiles.read_text(chain), envfiles.read_text(key)
+    _refuse_strangers(chain, *texts)
+    return texts
+
+
+def _refuse_strangers(where: Path, chain: str, key: str) -> None:
+    try:
+        leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+        private = load_pem_private_key(key.encode(), password=None)
+    except (ValueError, TypeError) as error:
+        raise SecretError(f"{where.parent}: not a PEM certificate and an unencrypted PEM key: {error}") from None
+    if leaf.public_key() != private.public_key():
+        raise SecretError(f"{where}: the certificate is not for the key beside it", "put the pair there")
+    if leaf.not_valid_after_utc < datetime.now(UTC):
+        raise SecretError(f"{where}: the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}", "renew it")
+
+
+def _is_good(path: Path, hosts: Sequence[str]) -> bool:
+    """Whether the certificate is for those hosts, signed by the present CA, and lives long enough."""
+    if not (path.is_file() and authority_certificate().is_file()):
+        return False
+
+    try:
+        leaf, issuer = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        return False
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    same_ca = issuer == x509.load_pem_x509_certificate(authority_certificate().read_bytes())
+    fresh = leaf.not_valid_after_utc - _RENEW_BEFORE > datetime.now(UTC)
+    return same_ca and fresh and names.get_values_for_type(x509.DNSName) == list(hosts)
+
+
+def _authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    certificate, key_path = authority_certificate(), authority_folder() / "ca.key"
+    if certificate.is_file() and key_path.is_file():
+        key = load_pem_private_key(key_path.read_bytes(), password=None)
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return x509.load_pem_x509_certificate(certificate.read_bytes()), key
+    key = _new_key()
+    builder = _builder("nself-sdk local CA", _CA_DAYS, key)
+    builder = builder.issuer_name(_name("nself-sdk local CA"))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    ca = _signed(builder.add_extension(_ca_usage(), critical=True), key)
+    envfiles.write_private(key_path, _key_text(key))
+    envfiles.write(certificate, _text(ca))
+    return ca, key
+
+
+def _ca_usage() -> x509.KeyUsage:
+    others = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+    )
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+        **dict.fromkeys(others, False),
+    )
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
+
+
+def _builder(common: str, days: int, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(common))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _signed(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    return builder.sign(key, SHA256())
+
+
+def _text(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def _key_text(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -1,0 +1,79 @@
+"""Scaffolds: files that are made once and then belong to the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+from nself_sdk import resources
+from nself_sdk.catalog.custom_service import CustomService
+from nself_sdk.project import Project
+from nself_sdk.store import envfiles
+
+
+def services(folder: Path, project: Project) -> list[Path]:
+    """The folder of each custom service that has none yet, from its template."""
+    made: list[Path] = []
+    for service in project.services.values():
+        target = folder / "services" / service.name
+        if isinstance(service, CustomService) and not target.exists():
+            _copy(resources.folder("templates") / service.template, target, _values(service, project))
+            made.append(target)
+    return made
+
+
+def project(folder: Path, name: str) -> list[Path]:
+    """The first files of a project; those that exist are left alone."""
+    texts = {folder / relative: text.replace("{name}", name) for relative, text in _FIRST_FILES.items()}
+    missing = {path: text for path, text in texts.items() if not path.exists()}
+    for path, text in missing.items():
+        envfiles.write(path, text)
+    return list(missing)
+
+
+def _values(service: CustomService, project: Project) -> dict[str, object]:
+    return {"name": service.name, "port": service.port, "project": project.name}
+
+
+def _copy(source: Path, target: Path, values: dict[str, object]) -> None:
+    """Copy a template beside its place and move it there, so that a half-made folder never counts as made."""
+    partial = target.with_name(f".{target.name}.part")
+    environment = jinja2.Environment(  # noqa: S701 - source code, not HTML; the values are DNS labels and a port
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    for path in sorted(source.rglob("*")):
+        if path.is_dir() or path.name == "template.toml" or "__pycache__" in path.parts:
+            continue
+        text, place = path.read_text(encoding="utf-8"), partial / path.relative_to(source)
+        if path.suffix == ".j2":
+            text, place = environment.from_string(text).render(values), place.with_suffix("")
+        envfiles.write(place, text, mode=0o755 if path.stat().st_mode & 0o100 else 0o644)
+    partial.rename(target)
+
+
+_FIRST_FILES = {
+    "stack.py": '''\
+"""The stack of {name}. Try: nself-sdk up, nself-sdk build prod, nself-sdk deploy staging."""
+
+from nself_sdk import Auth, CustomService, Hasura, Project, Redis
+
+project = (
+    Project("{name}")
+    .add(Hasura())  # brings Postgres and Nginx with it
+    .add(Auth())
+    .add(Redis())
+    .add(CustomService("hello", "fastapi-py", 8001, needs=["postgres", "redis"]))
+)
+''',
+    ".env": "# Variables for all environments. Secrets are made in .environments/<env>/.env.secrets.\n",
+    ".environments/staging/.env": "BASE_DOMAIN=staging.example.com\n",
+    ".environments/prod/.env": "BASE_DOMAIN=example.com\n",
+    ".gitignore": """\
+.environments/*/.env.secrets
+.environments/*/tls/
+.env.local
+/docker-compose.yml
+/rendered/
+""",
+}
