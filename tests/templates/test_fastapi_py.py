@@ -1,0 +1,207 @@
+"""The scaffold for a custom service in Python: whole when rendered, and well when run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from jinja2 import Environment, StrictUndefined, UndefinedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEMPLATE = Path(__file__).parents[2] / "templates" / "fastapi-py"
+NAMES = {"name": "order-mailer", "port": 8123, "project": "shop"}
+
+
+def render(target: Path, **names: object) -> Path:
+    """Copy the template's files into ``target``, those ending in .j2 rendered."""
+    jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    for source in sorted(path for path in TEMPLATE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        copy = target / source.relative_to(TEMPLATE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix == ".j2":
+            text = jinja.from_string(source.read_text(encoding="utf-8")).render(**names)
+            copy.with_suffix("").write_text(text, encoding="utf-8")
+        else:
+            shutil.copyfile(source, copy)
+    return target
+
+
+def files(folder: Path, pattern: str = "*") -> list[Path]:
+    return sorted(path for path in folder.rglob(pattern) if path.is_file())
+
+
+def requirements(lock: Path) -> dict[str, str]:
+    """Return the text of each entry of a lock file by its package."""
+    entries = re.split(r"^(?=[a-z0-9])", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.split(r"[=\[ ;]", entry)[0]: entry for entry in entries if entry.strip()}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render(tmp_path_factory.mktemp("service"), **NAMES)
+
+
+def test_nothing_is_left_to_render(service: Path) -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in files(service)}
+    assert [path for path in texts if path.suffix == ".j2"] == []
+    assert [path for path, text in texts.items() if "{{" in text or "{%" in text] == []
+
+
+@pytest.mark.parametrize("missing", NAMES)
+def test_each_name_is_needed(missing: str, tmp_path: Path) -> None:
+    with pytest.raises(UndefinedError, match=missing):
+        render(tmp_path, **{name: value for name, value in NAMES.items() if name != missing})
+
+
+def test_name_and_port_arrive(service: Path) -> None:
+    dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
+    settings = (service / "app" / "settings.py").read_text(encoding="utf-8")
+    project = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "EXPOSE 8123" in dockerfile
+    assert "PORT=8123" in dockerfile
+    assert 'name: str = "order-mailer"' in settings
+    assert "port: int = 8123" in settings
+    assert project["name"] == "order-mailer"
+
+
+def test_it_is_whole_python(service: Path) -> None:
+    sources = files(service, "*.py")
+    assert {path.name for path in sources} >= {"main.py", "__main__.py", "api.py", "healthcheck.py", "test_app.py"}
+    for path in sources:
+        compile(path.read_text(encoding="utf-8"), path, "exec")
+
+
+def test_the_image_is_pinned_and_not_roots(service: Path) -> None:
+    dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^ARG PYTHON_IMAGE=python:3\.13\.\d+-slim-trixie$", dockerfile, flags=re.MULTILINE)
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", dockerfile, flags=re.MULTILINE)
+    assert dockerfile.rstrip().endswith('CMD ["python", "-m", "app"]')
+
+
+def test_every_copied_file_passes_the_dockerignore(service: Path) -> None:
+    dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
+    copied = set(re.findall(r"^COPY (?!--from)(\S+)", dockerfile, flags=re.MULTILINE))
+    allowed = {line[1:] for line in (service / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == allowed
+    assert all((service / name).exists() for name in copied)
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_requirement_is_pinned_with_hashes(service: Path, lock: str) -> None:
+    for package, entry in requirements(service / lock).items():
+        assert re.match(rf"{package}==\S+", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+def test_the_locks_name_no_index_and_no_service(service: Path) -> None:
+    for lock in files(service, "*.lock"):
+        text = lock.read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "index" not in text
+        assert not re.search(r"via (?!pyproject\.toml)\S+ \(pyproject", text)
+
+
+def test_the_lock_holds_every_dependency(service: Path) -> None:
+    project = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))
+    locked = requirements(service / "requirements.lock")
+    declared = {re.split(r"[>=<;\[ ]", text)[0] for text in project["project"]["dependencies"]}
+    assert declared <= locked.keys()
+
+
+def test_what_is_tested_is_what_runs(service: Path) -> None:
+    run, test = (requirements(service / lock) for lock in ("requirements.lock", "requirements-dev.lock"))
+
+    def version(entry: str) -> str:
+        return entry.split(maxsplit=1)[0]
+
+    assert {name: version(entry) for name, entry in run.items()} == {name: version(test[name]) for name in run}
+
+
+@pytest.fixture(scope="module")
+def python(service: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the interpreter of a virtual environment with the service's own requirements."""
+    home = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", home], check=True)
+    interpreter = home / "bin" / "python"
+    install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    lock = service / "requirements-dev.lock"
+    subprocess.run([*install, "--require-hashes", "--only-binary", ":all:", "-r", lock], check=True)
+    return interpreter
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["pytest", "mypy", "ruff check", "ruff format --check"])
+def test_its_own_tools_are_content(service: Path, python: Path, tool: str) -> None:
+    done = subprocess.run(
+        [python, "-m", *tool.split()], cwd=service, capture_output=True, text=True, check=False, env=_environment()
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def served(python: Path, tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Serve a copy that has one slow route, and yield its process."""
+    copy = render(tmp_path / "service", **NAMES)
+    with (copy / "app" / "api.py").open("a", encoding="utf-8") as routes:
+        routes.write('\n\n@router.get("/slow")\nasync def slow() -> str:\n    import asyncio\n')
+        routes.write('    await asyncio.sleep(1)\n    return "done"\n')
+    environment = _environment(PORT=str(port))
+    with subprocess.Popen(
+        [python, "-m", "app"], cwd=copy, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            check = [python, "healthcheck.py"]
+            deadline = time.monotonic() + 20
+            while subprocess.run(check, cwd=copy, env=environment, capture_output=True, check=False).returncode:
+                assert process.poll() is None, "it ended before it was ready"
+                assert time.monotonic() < deadline, "it never got ready"
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_sigterm_lets_the_request_in_flight_end_and_exits_with_0(served: subprocess.Popen[str], port: int) -> None:
+    def slow() -> tuple[int, object]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/slow", timeout=10) as answer:
+            return answer.status, json.load(answer)
+
+    with ThreadPoolExecutor() as pool:
+        request = pool.submit(slow)
+        time.sleep(0.3)  # until it is in flight
+        started = time.monotonic()
+        served.send_signal(signal.SIGTERM)
+        output, _ = served.communicate(timeout=10)
+    assert request.result() == (200, "done")
+    assert served.returncode == 0
+    assert time.monotonic() - started < 2
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert {line["service"] for line in lines} == {"order-mailer"}
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """Return an environment in which nothing of this test run speaks to the service."""
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1", **more}
