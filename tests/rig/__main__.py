@@ -30,7 +30,8 @@ def main() -> int:
         elif arguments.command == "vps":
             ensure_recipes(("vps",), _say)
         else:
-            print("\n".join(f"{found.repository:<28} {found.kind:<9} {found.description}" for found in by_repository().values()))
+            for repository, found in by_repository().items():
+                print(f"{repository:<28} {found.kind:<9} {found.description}")
     except RigError as error:
         print(f"rig: {error}", file=sys.stderr)
         return 1

@@ -25,7 +25,7 @@ class Recipe:
 
     name: str
     text: str
-    repository: str
+    repositories: tuple[str, ...]
     only: str
     kind: str
     description: str
@@ -57,7 +57,7 @@ def recipe(name: str) -> Recipe:
     return Recipe(
         name=name,
         text=text,
-        repository=_said(r"^# stands for: (\S+)$", text),
+        repositories=tuple(re.findall(r"^# stands for: (\S+)$", text, flags=re.MULTILINE)),
         only=_said(r"^# only: (\S+)$", text),
         kind=_said(r'dev\.nself\.rig="([^"]*)"', text),
         description=_said(r'dev\.nself\.rig\.description="([^"]*)"', text),
@@ -70,7 +70,7 @@ def recipe(name: str) -> Recipe:
 def by_repository() -> dict[str, Recipe]:
     """Return the recipe that stands for each upstream repository."""
     recipes = (recipe(path.name) for path in sorted(FOLDER.iterdir()) if (path / "Dockerfile").is_file())
-    return {found.repository: found for found in recipes if found.repository}
+    return {repository: found for found in recipes for repository in found.repositories}
 
 
 def recipe_for(reference: str) -> Recipe:

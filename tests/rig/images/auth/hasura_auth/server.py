@@ -30,9 +30,14 @@ def setting(name: str, default: str = "") -> str:
     return os.environ.get(f"AUTH_{name}", "") or default
 
 
-def is_on(name: str) -> bool:
+def is_on(name: str, default: str = "false") -> bool:
     """Return one switch."""
-    return setting(name).lower() in {"true", "1"}
+    return setting(name, default).lower() in {"true", "1"}
+
+
+def must_verify() -> bool:
+    """Return whether an address must be verified before it may sign in: upstream's default is yes."""
+    return is_on("EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED", "true")
 
 
 def error(status: int, name: str, message: str) -> web.Response:
@@ -77,15 +82,15 @@ class Surface:
             return error(403, "signup-disabled", "Sign up is disabled.")
         if not re.fullmatch(r"\S+@\S+", email):
             return error(400, "invalid-request", '"email" must be a valid email')
-        if len(password) < int(setting("PASSWORD_MIN_LENGTH", "3")):
+        if len(password) < int(setting("PASSWORD_MIN_LENGTH", "9")):
             return error(400, "password-too-short", "Password is too short")
-        must_verify, ticket = is_on("EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED"), f"verifyEmail:{uuid.uuid4()}"
-        user = await self.users.add(email, password, verified=not must_verify, ticket=ticket)
+        later, ticket = must_verify(), f"verifyEmail:{uuid.uuid4()}"
+        user = await self.users.add(email, password, verified=not later, ticket=ticket)
         if user is None:
             return error(409, "email-already-in-use", "Email already in use")
-        if must_verify:
+        if later:
             await asyncio.to_thread(send_mail, email, ticket)
-        return web.json_response({"session": None if must_verify else await self._session(user), "mfa": None})
+        return web.json_response({"session": None if later else await self._session(user), "mfa": None})
 
     async def sign_in(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -94,7 +99,7 @@ class Surface:
             return error(401, "invalid-email-password", "Incorrect email or password")
         if user["disabled"]:
             return error(401, "disabled-user", "User is disabled")
-        if is_on("EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED") and not user["email_verified"]:
+        if must_verify() and not user["email_verified"]:
             return error(401, "unverified-user", "Email is not verified")
         return web.json_response({"session": await self._session(user), "mfa": None})
 
@@ -173,10 +178,13 @@ async def track() -> None:
 
 async def start() -> web.Application:
     """Migrate, tell Hasura, and return the application."""
-    url = os.environ.get("HASURA_GRAPHQL_DATABASE_URL") or os.environ.get("POSTGRES_MIGRATIONS_CONNECTION", "")
+    names = ("POSTGRES_CONNECTION", "HASURA_GRAPHQL_DATABASE_URL", "POSTGRES_MIGRATIONS_CONNECTION")
+    url = next((os.environ[name] for name in names if os.environ.get(name)), "")
     text = os.environ.get("HASURA_GRAPHQL_JWT_SECRET", "")
     if not url or not text:
-        raise SystemExit("HASURA_GRAPHQL_DATABASE_URL and HASURA_GRAPHQL_JWT_SECRET are required")
+        raise SystemExit("POSTGRES_CONNECTION and HASURA_GRAPHQL_JWT_SECRET are required")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", setting("ENCRYPTION_KEY")):
+        raise SystemExit("AUTH_ENCRYPTION_KEY must be 32 bytes in hexadecimal")
     default = setting("USER_DEFAULT_ROLE", "user")
     allowed = setting("USER_DEFAULT_ALLOWED_ROLES", "me,$AUTH_USER_DEFAULT_ROLE")
     listed = allowed.replace("$AUTH_USER_DEFAULT_ROLE", default).split(",")

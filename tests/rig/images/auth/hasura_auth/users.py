@@ -35,10 +35,9 @@ values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning *
 
 
 async def migrate(connection: asyncpg.Connection, roles: tuple[str, ...]) -> None:
-    """Create what is missing."""
-    # Checked first: `create schema if not exists` demands CREATE on the database even where the schema exists.
+    """Create what is missing; the schema itself must be there, as upstream demands."""
     if not await connection.fetchval(HAS_SCHEMA):
-        await connection.execute("create schema auth")
+        raise SystemExit('schema "auth" does not exist: create it, owned by the role of POSTGRES_MIGRATIONS_CONNECTION')
     await connection.execute("create extension if not exists pgcrypto; create extension if not exists citext")
     await connection.execute(MIGRATION)
     await connection.executemany("insert into auth.roles values ($1) on conflict do nothing", [(r,) for r in roles])

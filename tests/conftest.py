@@ -1,0 +1,70 @@
+"""What every test may use; a test marked `docker` gets an engine, or is skipped with the reason why there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rig.images import Image
+    from rig.vps import Vps
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+#: `NSELF_TEST_ENGINE=install` lets the tests install and start an engine, as `CI=true` does; `none` skips them.
+ENGINE = os.environ.get("NSELF_TEST_ENGINE", "install" if IN_CI else "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("docker") and "engine" not in item.fixturenames:  # type: ignore[attr-defined]
+            item.fixturenames.insert(0, "engine")  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """A Docker engine with Compose on this machine."""
+    if ENGINE == "none":
+        pytest.skip("NSELF_TEST_ENGINE=none")
+    from nself_sdk.docker import engine as local  # noqa: PLC0415 (fast tests never need it)
+    from nself_sdk.errors import DriverError  # noqa: PLC0415
+    from rig.shell import alone  # noqa: PLC0415
+
+    try:
+        if ENGINE == "install":
+            with alone("engine"):
+                local.repair(_say)
+        missing = [f"{found.name}: {found.detail}" for found in local.examine() if not found.ok]
+    except DriverError as error:
+        missing = [str(error)]
+    if missing:
+        reason = "; ".join([*missing, "run `nself-sdk doctor --fix`, or set NSELF_TEST_ENGINE=install"])
+        (pytest.fail if IN_CI else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def rig_images(engine: None) -> Callable[..., tuple[Image, ...]]:  # noqa: ARG001 (it must be there first)
+    """Make images usable by their upstream names: call it with image references, or with a Compose file's."""
+    from rig.images import ensure_images  # noqa: PLC0415
+
+    def ensure(*references: str) -> tuple[Image, ...]:
+        return ensure_images(references, _say)
+
+    return ensure
+
+
+@pytest.fixture(scope="session")
+def vps(engine: None) -> Iterator[Vps]:  # noqa: ARG001 (it must be there first)
+    """A host with nothing but Docker and sshd on it, reachable over SSH; shared by the tests of one process."""
+    from rig.vps import vps as host  # noqa: PLC0415
+
+    with host(_say) as found:
+        yield found
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.__stderr__, flush=True)
