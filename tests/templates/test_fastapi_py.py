@@ -30,7 +30,9 @@ NAMES = {"name": "order-mailer", "port": 8123, "project": "shop"}
 def render(target: Path, **names: object) -> Path:
     """Copy the template's files into ``target``, those ending in .j2 rendered."""
     jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
-    for source in sorted(path for path in TEMPLATE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for source in files(TEMPLATE):
+        if source.name == "template.toml" or "__pycache__" in source.parts:
+            continue
         copy = target / source.relative_to(TEMPLATE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".j2":
@@ -92,6 +94,19 @@ def test_the_image_is_pinned_and_not_roots(service: Path) -> None:
     assert set(re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE)) == {"${PYTHON_IMAGE}"}
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", dockerfile, flags=re.MULTILINE)
     assert dockerfile.rstrip().endswith('CMD ["python", "-m", "app"]')
+
+
+def test_what_the_template_tells_the_sdk_is_true(service: Path) -> None:
+    facts = tomllib.loads((TEMPLATE / "template.toml").read_text(encoding="utf-8"))
+    dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
+    drain = re.search(r"drain_seconds: int = (\d+)", (service / "app" / "settings.py").read_text(encoding="utf-8"))
+    assert "WORKDIR /srv" in dockerfile
+    assert (service / Path(facts["healthcheck"][1]).relative_to("/srv")).is_file()
+    assert facts["reload"]["target"] == "/srv/" + facts["reload"]["source"]
+    assert f"COPY {facts['reload']['source']} ./{facts['reload']['source']}" in dockerfile
+    assert facts["reload"]["command"] == ["python", "-m", "app", "--reload"]
+    assert drain
+    assert facts["stop_grace_seconds"] > int(drain[1])
 
 
 def test_every_copied_file_passes_the_dockerignore(service: Path) -> None:
