@@ -1,4 +1,4 @@
-"""`python tests/rig ensure REFERENCE...`: make these images usable, and say which are real and which stand-ins."""
+"""`python tests/rig ensure REFERENCE...`: make images usable, and say which are real and which stand-ins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 from rig.images import describe, ensure_images, ensure_recipes  # noqa: E402 (after the path is set)
 from rig.recipes import by_repository  # noqa: E402
 from rig.shell import RigError  # noqa: E402
+from rig.vps import clean  # noqa: E402
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("ensure", help="build or pull images").add_argument("references", nargs="+")
     commands.add_parser("vps", help="build the image of the host to deploy to")
+    commands.add_parser("clean", help="remove what killed runs left behind")
     commands.add_parser("list", help="list the recipes")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -29,6 +31,8 @@ def main() -> int:
             print(describe(ensure_images(arguments.references, _say)))
         elif arguments.command == "vps":
             ensure_recipes(("vps",), _say)
+        elif arguments.command == "clean":
+            clean(_say)
         else:
             for repository, found in by_repository().items():
                 print(f"{repository:<28} {found.kind:<9} {found.description}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
-from rig.shell import RigError, run
+from rig.shell import RigError, need, run
 
 SUITE = "trixie"
 FOLDER = Path(__file__).parent / "images" / "base"
@@ -20,7 +18,7 @@ CARRIED = ("Acquire::Check-Valid-Until ", "Acquire::Check-Date ", "Acquire::http
 
 def build_base(tag: str) -> None:
     """Bootstrap Debian into the local engine as ``tag``; needs root and Debian's package sources on this machine."""
-    _need_mmdebstrap()
+    need("mmdebstrap", "mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="nself-rig-") as scratch:
         work = Path(scratch)
         tar = work / "base.tar"
@@ -43,15 +41,6 @@ def _bootstrap(tar: Path, overlay: Path) -> tuple[str, ...]:
         f'--customize-hook=cp -a {overlay}/. "$1/"',
         SUITE, str(tar),
     )  # fmt: skip
-
-
-def _need_mmdebstrap() -> None:
-    if shutil.which("mmdebstrap"):
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise RigError("building the rig's images needs mmdebstrap: run `apt-get install mmdebstrap` as root")
-    run("apt-get", "update", "-qq")
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "mmdebstrap")
 
 
 def _sources() -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -45,3 +47,13 @@ def alone(name: str) -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / f"nself-rig-{name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def need(program: str, package: str) -> None:
+    """Install a program of the distribution where it is missing; RigError where that cannot be done."""
+    if shutil.which(program):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise RigError(f"the rig needs {program}: run `apt-get install {package}` as root")
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", package)
