@@ -55,7 +55,7 @@ _CADENCE = {
     "interval": "10s",
     "timeout": "5s",
     "retries": 3,
-    "start_period": "1m",
+    "start_period": "30s",
     "start_interval": "500ms",
 }
 

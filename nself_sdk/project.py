@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -13,9 +14,6 @@ from nself_sdk.compose import ComposeFile, Deploy, Limits, Resources
 from nself_sdk.environment import Environment, is_dns_label
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Route(Model):
@@ -31,6 +29,8 @@ class Route(Model):
     service: str = ""
     #: Seconds without a byte after which the edge gives up on a request.
     read_timeout: int = Field(default=60, ge=1)
+    #: Exact paths that are for the inside only: the edge answers 404.
+    hidden: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")], ...] = ()
     #: The largest request body, in nginx's notation.
     max_body: str = Field(default="10m", pattern=r"^[1-9][0-9]*[kmg]?$")
 
@@ -187,6 +187,11 @@ class Project:
             self.files.append(part)
         return self
 
+    def in_folder(self, folder: Path) -> Self:
+        """The project, named after that folder unless it was given a name."""
+        self.name = self.name if self.is_named else name_of(folder)
+        return self
+
     def context(self, environment: Environment) -> Context:
         """The project in an environment, with every required service added."""
         return Context(self.name, environment, self._with_required().values(), self.routes)
@@ -217,6 +222,15 @@ class Project:
 
 def _default_name(kind: type[Service]) -> str:
     return str(kind.model_fields["name"].default)
+
+
+#: What a user declares: a project, or a function that makes one for an environment.
+Declaration = Project | Callable[[Environment], Project]
+
+
+def declared(declaration: Declaration, environment: Environment) -> Project:
+    """The project that a declaration is in that environment."""
+    return declaration if isinstance(declaration, Project) else declaration(environment)
 
 
 def name_of(folder: Path) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from nself_sdk.compose import ComposeFile
 from nself_sdk.environment import Environment
 from nself_sdk.passes import PASSES
-from nself_sdk.project import Project
+from nself_sdk.project import Declaration, declared
 
 
-def render(project: Project, environment: Environment | str) -> ComposeFile:
+def render(declaration: Declaration, environment: Environment | str) -> ComposeFile:
     """The sum of the services' parts, then the passes in order.
 
     Args:
-        project: what was declared.
+        declaration: a project, or a function of the environment that makes one.
         environment: a value, or the name of a profile with its default facts.
 
     Raises:
         DeclarationError: two parts define the same thing differently, or the environment is unknown.
     """
     place = Environment.named(environment) if isinstance(environment, str) else environment
+    project = declared(declaration, place)
     context = project.context(place)
     file = ComposeFile(name=project.name)
     for service in context.services:

@@ -53,7 +53,9 @@ class CustomService(Service):
         return (*(kinds[need] for need in self.needs), *edge)
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
-        return () if self.route is None else (Route(name=self.route or self.name, port=self.port),)
+        return (
+            () if self.route is None else (Route(name=self.route or self.name, port=self.port, hidden=("/metrics",)),)
+        )
 
     @property
     def _password(self) -> str:

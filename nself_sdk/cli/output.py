@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from nself_sdk.deploy.health import ServiceHealth
     from nself_sdk.docker.engine import Finding
     from nself_sdk.project import Context
+
+# Of the tool's own lines, those that begin a step of a build: the rest is for the error, if there is one.
+_STEP_OF_A_BUILD = re.compile(r"#\d+ \[")
 
 _MARKS = {"healthy": "green", "waiting": "yellow", "failed": "red"}
 
@@ -55,8 +59,7 @@ class Live:
         if progress.service:
             self._services[progress.service] = (progress.what, elapsed)
         self._step, self._last_line = progress.step, progress.what
-        # What Compose says while it starts the services, the services' own states say better.
-        if self._live is None and (progress.service or progress.step != "start" or progress.what.startswith("done")):
+        if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
             name = f"{progress.step} {progress.service}".strip()
             typer.echo(f"{elapsed:7.1f} s  {name}: {progress.what}", err=True)
 

@@ -19,7 +19,7 @@ from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem, UnhealthyServiceError
 from nself_sdk.model import did_you_mean
 from nself_sdk.passes import fingerprint_variable
-from nself_sdk.project import Project
+from nself_sdk.project import Declaration, declared
 from nself_sdk.render import render
 from nself_sdk.store import ProjectFolder
 from nself_sdk.store.folder import fingerprints
@@ -35,7 +35,7 @@ class Deployment:
     before anything is connected, so that a mistake touches nothing.
 
     Args:
-        project: what is declared.
+        declaration: a project, or a function of the environment that makes one.
         environment: a value, or a name whose facts are read from the folder.
         folder: the project folder: env files, secrets, ``server.json`` and build contexts.
         driver: an engine to use instead of the one that the folder names; it is not closed.
@@ -47,7 +47,7 @@ class Deployment:
 
     def __init__(
         self,
-        project: Project,
+        declaration: Declaration,
         environment: Environment | str,
         folder: ProjectFolder | Path | str = ".",
         *,
@@ -56,9 +56,9 @@ class Deployment:
     ) -> None:
         self.folder = folder if isinstance(folder, ProjectFolder) else ProjectFolder(folder)
         self.environment = self.folder.environment(environment) if isinstance(environment, str) else environment
-        self.project = project
-        self.context = project.context(self.environment)
-        self.file = render(project, self.environment)
+        self.project = declared(declaration, self.environment).in_folder(self.folder.path)
+        self.context = self.project.context(self.environment)
+        self.file = render(self.project, self.environment)
         check(self.file, self.environment)
         self._tell = tell
         self._driver = driver
@@ -238,4 +238,4 @@ class Deployment:
                 return
 
     def _line(self, step: str) -> Callable[[str], None]:
-        return lambda line: self._tell(Progress(step, line))
+        return lambda line: self._tell(Progress(step, line, raw=True))

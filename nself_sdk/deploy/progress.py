@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Progress:
-    """Something happened: to a step of the deploy, or to one service during it."""
+    """Something happened: to a step of the deploy, or to one service during it.
+
+    ``raw`` marks a line of Docker's or Compose's own.
+    """
 
     step: str
     what: str
     service: str = ""
+    raw: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from nself_sdk.compose import ComposeFile
 from nself_sdk.environment import ALIASES, Environment
 from nself_sdk.errors import DeclarationError, NselfError, Problem, SecretError
 from nself_sdk.model import did_you_mean
-from nself_sdk.project import Context, Project, name_of
+from nself_sdk.project import Context, Project
 from nself_sdk.store import envfiles, scaffold, secrets, server
 from nself_sdk.store.server import Server
 
@@ -75,9 +75,7 @@ class ProjectFolder:
         declared = getattr(_module(path), "project", None)
         project = _called(path, declared, environment) if callable(declared) else declared
         if isinstance(project, Project):
-            if not project.is_named:
-                project.name = name_of(self.path)
-            return project
+            return project.in_folder(self.path)
         fix = "write project = Project(...), or def project(env) that returns one"
         raise DeclarationError(Problem(str(path), "declares no project", fix))
 
