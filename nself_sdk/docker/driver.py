@@ -1,20 +1,41 @@
-"""The real driver: docker and docker compose on one engine; knows no project, only stacks and containers."""
+"""The real driver: the docker command line on one engine; knows no project, only stacks and containers.
+
+python-on-whales knows how the command lines are spelt and where the client is; what they run in is our own runner
+(`runner` says why), and what they print becomes values (`documents` says why).
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from nself_sdk.docker import documents, streams
+from nself_sdk.docker.environment import scrubbed
+from nself_sdk.docker.failures import failure
+from nself_sdk.docker.redaction import Redaction
+from nself_sdk.docker.runner import Completed, interact, run
 from nself_sdk.docker.target import LOCAL, Target
+from nself_sdk.docker.transport import Line, open_line
+from nself_sdk.docker.values import ExecResult
+from nself_sdk.errors import DriverError, HostUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from nself_sdk.docker.protocol import Driver, OnLine, Stack
+    from nself_sdk.docker.values import Container, Engine, Image, Volume
 
-    from nself_sdk.docker.protocol import Driver
+_LOOK = 120.0  # seconds that a call which only looks may take: the slowest host answers, a hung engine does not
+_DAEMON = ("Error response from daemon:", "Error: No such container", "Cannot connect to the Docker daemon")
 
 
 @contextmanager
-def connect(target: Target = LOCAL, *, secrets: Iterable[str] = ()) -> Iterator[Driver]:
+def connect(target: Target = LOCAL, *, secrets: Iterable[str] = ()) -> Generator[Driver]:
     """Open the door to the engine at `target` and close it again, whatever happens.
 
     Over ssh this is one connection, for every call. `secrets` are hidden in every text that comes back, as
@@ -22,5 +43,193 @@ def connect(target: Target = LOCAL, *, secrets: Iterable[str] = ()) -> Iterator[
 
     Raises:
         HostUnreachableError: no engine answers there; it says why, and what to do.
+        DeclarationError: the identity file cannot be used.
     """
-    raise NotImplementedError
+    with open_line(target, os.environ) as line:
+        driver = EngineDriver(target, line, Redaction(secrets))  # imports a lot, while ssh connects
+        line.ready()
+        yield driver
+
+
+class EngineDriver:
+    """`Driver` on an engine whose socket is on this machine: its own, or the near end of a forward."""
+
+    def __init__(self, target: Target, line: Line, redaction: Redaction) -> None:
+        self._target = target
+        self._line = line
+        self._redaction = redaction
+        self._docker = docker_command(line.address)
+        self._environment = scrubbed(os.environ)
+
+    @property
+    def target(self) -> Target:
+        """Where this engine is."""
+        return self._target
+
+    def info(self) -> Engine:
+        """See `Driver.info`."""
+        text = self._look("info", "--format", "{{json .}}")
+        return documents.engine(json.loads(text))
+
+    def compose(self, stack: Stack, *arguments: str, on_line: OnLine | None = None) -> str:
+        """See `Driver.compose`."""
+        self._redaction = self._redaction.also(stack.secrets.values())
+        given = {**stack.variables, **stack.secrets}
+        with _file(stack) as path:
+            command = [*compose_command(self._line.address, stack, path), *arguments]
+            done = run(command, environment=scrubbed(os.environ, given), redaction=self._redaction, on_line=on_line)
+        return self._checked(done, f"docker compose {arguments[0] if arguments else ''}".strip()).stdout
+
+    def containers(self, project: str) -> tuple[Container, ...]:
+        """See `Driver.containers`. Two calls: the ids, and one inspection of them all."""
+        found = self._look("ps", "-aq", "--no-trunc", "--filter", f"label={documents.PROJECT}={project}")
+        containers = (documents.container(one, self._redaction) for one in self._inspect("container", found))
+        return tuple(sorted(containers, key=lambda one: (one.service, one.number, one.name)))
+
+    def logs(self, container: str, *, tail: int | None = None, since: str | None = None) -> str:
+        """See `Driver.logs`."""
+        options = [] if tail is None else ["--tail", str(tail)]
+        options += [] if since is None else ["--since", since]
+        return self._look("logs", *options, "--", container, merged=True, redaction=self._redaction)
+
+    def follow_logs(self, project: str, services: Sequence[str] = (), *, tail: int = 100, on_line: OnLine) -> None:
+        """See `Driver.follow_logs`."""
+        options = ("--project-name", project, "--ansi", "never", "logs", "--follow", "--tail", str(tail))
+        command = [*self._docker, "compose", *options, "--", *services]
+        done = run(
+            command,
+            environment=self._environment,
+            redaction=self._redaction,
+            on_line=on_line,
+            patient=False,
+            grace=1.0,
+        )
+        self._checked(done, "docker compose logs")
+
+    def exec(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        stdin: str = "",
+    ) -> ExecResult:
+        """See `Driver.exec`."""
+        given = environment or {}
+        options = [*_user(user), *(f"--env={name}" for name in given), *(["--interactive"] if stdin else [])]
+        done = run(
+            [*self._docker, "exec", *options, "--", container, *command],
+            environment={**self._environment, **given},
+            redaction=self._redaction.also(given.values()),
+            stdin=stdin,
+        )
+        if done.exit_code != 0 and done.stderr.startswith(_DAEMON):
+            self._checked(done, "docker exec")
+        return ExecResult(exit_code=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
+    def exec_interactive(self, container: str, command: Sequence[str], *, user: str | None = None) -> int:
+        """See `Driver.exec_interactive`."""
+        options = [*_user(user), "--interactive", *(["--tty"] if sys.stdin.isatty() else [])]
+        environment = {**self._environment, "TERM": os.environ.get("TERM", "dumb")}
+        return interact([*self._docker, "exec", *options, "--", container, *command], environment)
+
+    def image(self, reference: str) -> Image | None:
+        """See `Driver.image`."""
+        found = self._inspect("image", reference)
+        return documents.image(found[0]) if found else None
+
+    def save(self, references: Sequence[str]) -> Iterator[bytes]:
+        """See `Driver.save`."""
+        command = [*self._docker, "image", "save", "--", *references]
+        return streams.produce(command, self._environment, self._failed("docker image save"))
+
+    def load(self, chunks: Iterable[bytes]) -> None:
+        """See `Driver.load`."""
+        command = [*self._docker, "image", "load", "--quiet"]
+        streams.consume(command, self._environment, chunks, self._failed("docker image load"))
+
+    def volumes(self, project: str) -> tuple[Volume, ...]:
+        """See `Driver.volumes`."""
+        found = self._look("volume", "ls", "--quiet", "--filter", f"label={documents.PROJECT}={project}")
+        volumes = map(documents.volume, self._inspect("volume", found))
+        return tuple(sorted(volumes, key=lambda one: one.name))
+
+    def remove_volumes(self, names: Sequence[str]) -> None:
+        """See `Driver.remove_volumes`."""
+        if names:
+            self._look("volume", "rm", "--", *names)
+
+    def _look(self, *arguments: str, merged: bool = False, redaction: Redaction | None = None) -> str:
+        """The output of a short docker call. JSON is not redacted as a text: its values are, once they are read."""
+        command = [*self._docker, *arguments]
+        done = run(
+            command,
+            environment=self._environment,
+            redaction=redaction or Redaction(),
+            timeout=_LOOK,
+            merged=merged,
+        )
+        return self._checked(done, f"docker {' '.join(arguments[:1])}").stdout
+
+    def _inspect(self, kind: str, names: str) -> list[dict[str, Any]]:
+        """The documents of those that exist: one that has gone meanwhile, or never was, is absent."""
+        if not names.split():
+            return []
+        command = [*self._docker, kind, "inspect", "--", *names.split()]
+        done = run(command, environment=self._environment, timeout=_LOOK)
+        if done.exit_code != 0 and not all("no such" in line.lower() for line in done.stderr.splitlines()):
+            self._checked(done, f"docker {kind} inspect")
+        return list(json.loads(done.stdout or "[]"))
+
+    def _checked(self, done: Completed, what: str) -> Completed:
+        if done.exit_code != 0:
+            raise self._failed(what)(f"{done.stdout}\n{done.stderr}")
+        return done
+
+    def _failed(self, what: str) -> Callable[[str], DriverError]:
+        """Makes the error out of what a command wrote; a connection that broke is the cause of everything else."""
+
+        def tell(text: str) -> DriverError:
+            error = failure(f"{what} on {self._target}", self._redaction(text))
+            return self._line.lost() or error
+
+        return tell
+
+
+def docker_command(address: str) -> tuple[str, ...]:
+    """The docker client, told to use this engine and no other."""
+    if shutil.which("docker") is None:
+        hint = "run nself-sdk doctor --fix, which installs it"
+        raise HostUnreachableError("the docker command is not installed on this machine", hint)
+    from python_on_whales import DockerClient  # noqa: PLC0415 - a quarter of a second, paid where it is used
+
+    return tuple(map(str, DockerClient(host=address).docker_cmd))
+
+
+def compose_command(address: str, stack: Stack, file: Path) -> tuple[str, ...]:
+    """``docker compose`` for this stack and engine. ``/dev/null`` keeps any ``.env`` lying around out of it."""
+    from python_on_whales import DockerClient  # noqa: PLC0415 - see above
+
+    client = DockerClient(
+        host=address,
+        compose_files=[file],
+        compose_project_name=stack.project,
+        compose_project_directory=stack.directory.absolute() if stack.directory else file.parent,
+        compose_env_files=[os.devnull],
+    )
+    return (*map(str, client.compose.docker_compose_cmd), "--ansi", "never", "--progress", "plain")
+
+
+@contextmanager
+def _file(stack: Stack) -> Generator[Path]:
+    """The stack's file, for as long as Compose reads it, where nobody else can."""
+    with tempfile.TemporaryDirectory(prefix="nself-stack-") as folder:
+        path = Path(folder) / "docker-compose.yml"
+        path.touch(mode=0o600)
+        path.write_text(stack.file, encoding="utf-8")
+        yield path
+
+
+def _user(user: str | None) -> list[str]:
+    return [] if user is None else [f"--user={user}"]

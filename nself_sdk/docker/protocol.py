@@ -103,9 +103,7 @@ class Driver(Protocol):
         """
         ...
 
-    def follow_logs(
-        self, project: str, services: Sequence[str] = (), *, tail: int = 100, on_line: OnLine
-    ) -> None:
+    def follow_logs(self, project: str, services: Sequence[str] = (), *, tail: int = 100, on_line: OnLine) -> None:
         """Stream the logs of services (all, if none is named), each line prefixed by its container.
 
         Ends when the containers do, or at the first Ctrl-C, which raises KeyboardInterrupt.

@@ -105,9 +105,7 @@ class Target:
         if self.host is None:
             for name in ("user", "port", "identity_file", "known_hosts", "jump"):
                 if getattr(self, name) is not None:
-                    yield Problem(
-                        name, "needs an ssh host to mean something", "name the host, or leave it out"
-                    )
+                    yield Problem(name, "needs an ssh host to mean something", "name the host, or leave it out")
             return
         yield from _host_problems(self.host)
         if self.user is not None and not _USER.fullmatch(self.user):

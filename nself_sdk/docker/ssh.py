@@ -1,0 +1,190 @@
+"""One ssh connection that brings a remote engine's socket to this machine; knows nothing of what is said over it.
+
+Why not ``DOCKER_HOST=ssh://``: docker then opens one ssh connection for each of its own, and with six services or
+more runs into sshd's MaxStartups and MaxSessions; a forwarded socket counts as neither. The system's ssh does the
+work, so that ``~/.ssh/config``, agents and hardware keys are honoured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from nself_sdk.docker import ssh_failures
+from nself_sdk.docker.environment import scrubbed
+from nself_sdk.docker.runner import run, start, stop_group
+from nself_sdk.docker.sockets import ping
+from nself_sdk.docker.target import DOCKER_SOCKET, Target
+from nself_sdk.errors import DriverError, HostUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_SECONDS = 15
+_READY_SECONDS = 45.0  # for the whole way: name, connection, keys, the engine's first answer
+_POLL = 0.01
+_PATH_LIMIT = 70  # a socket's whole path has room for about 100 characters
+
+_ALWAYS = {
+    "BatchMode": "yes",  # never ask: nobody may be there to answer
+    "StrictHostKeyChecking": "yes",  # whatever ~/.ssh/config says
+    "UpdateHostKeys": "no",
+    "ExitOnForwardFailure": "yes",
+    "StreamLocalBindUnlink": "yes",
+    "ServerAliveInterval": "15",
+    "ServerAliveCountMax": "3",
+    "ConnectTimeout": str(CONNECT_SECONDS),
+    "ConnectionAttempts": "1",
+    "ControlMaster": "no",  # a shared connection would outlive us, and counts its sessions
+    "ControlPath": "none",
+    "ForwardAgent": "no",
+    "ForwardX11": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+}
+
+# Holds ssh to the life of the process that started it, even if that one is killed: its end closes our input.
+_LIFELINE = """
+folder=$1; shift
+exec 3<&0
+"$@" </dev/null 3<&- & ssh=$!
+{ read -r _ <&3; kill "$ssh"; rm -rf -- "$folder"; } & guard=$!
+wait "$ssh"; code=$?
+kill "$guard"
+exit "$code"
+"""
+
+
+def ssh_command(target: Target, *options: str, remote: str | None = None) -> tuple[str, ...]:
+    """``ssh`` to `target`, with `options` of this call before the host and `remote` command after it."""
+    settings = {**_ALWAYS, **_settings(target)}
+    pairs = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
+    user = [] if target.user is None else ["-l", target.user]
+    port = [] if target.port is None else ["-p", str(target.port)]
+    return ("ssh", *options, *pairs, *user, *port, "--", target.host or "", *([remote] if remote else []))
+
+
+def forward_command(target: Target, socket: str) -> tuple[str, ...]:
+    """The one connection: nothing but a forward of the engine's socket to the local path `socket`."""
+    # -v: its log holds what a failure is explained with, such as the key that the host offered.
+    return ssh_command(target, "-v", "-N", "-T", "-L", f"{socket}:{target.socket or DOCKER_SOCKET}")
+
+
+def _settings(target: Target) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    if target.identity_file is not None:
+        settings |= {"IdentityFile": _quoted(target.identity_file), "IdentitiesOnly": "yes"}
+    if target.known_hosts is not None:
+        settings |= {"UserKnownHostsFile": _quoted(target.known_hosts), "GlobalKnownHostsFile": os.devnull}
+    if target.jump is not None:
+        # ProxyJump would not hand our key, our pins and our strictness on to the host between.
+        through = shlex.join(ssh_command(target.jump, "-v", "-W", "[%h]:%p")).replace("'[%h]:%p'", "[%h]:%p")
+        settings["ProxyCommand"] = through
+    return settings
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+class Forward:
+    """A `Line` over ssh: open while the context is, gone with it, and gone with this process however it ends."""
+
+    def __init__(self, target: Target, ambient: Mapping[str, str]) -> None:
+        self._target = target
+        agent = {name: ambient[name] for name in ("SSH_AUTH_SOCK", "KRB5CCNAME") if name in ambient}
+        self._environment = scrubbed(ambient, agent)
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        ssh_failures.check_identity(self._target)
+        long = len(tempfile.gettempdir()) > _PATH_LIMIT
+        self._folder = Path(tempfile.mkdtemp(prefix="nself-", dir="/tmp" if long else None))  # noqa: S108 - 0700
+        try:
+            self._start(self._folder)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """See `Line.address`."""
+        return f"unix://{self._socket}"
+
+    def ready(self) -> None:
+        """See `Line.ready`."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            if (error := self.lost()) is not None:
+                raise error
+            if self._socket.exists() and self._answers(deadline - time.monotonic()):
+                return
+            time.sleep(_POLL)
+        raise ssh_failures.timed_out(self._target, _READY_SECONDS)
+
+    def lost(self) -> HostUnreachableError | None:
+        """See `Line.lost`."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return ssh_failures.explain(self._target, self._log())
+
+    def close(self) -> None:
+        """End the connection and leave nothing behind. Safe to call again."""
+        if self._process is not None:
+            stop_group(self._process, signal.SIGTERM, 2.0)
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()  # type: ignore[union-attr]
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _socket(self) -> Path:
+        return (self._folder or Path()) / "docker.sock"
+
+    def _start(self, folder: Path) -> None:
+        if shutil.which("ssh", path=self._environment.get("PATH")) is None:
+            raise HostUnreachableError("the ssh command is not installed on this machine", "install openssh-client")
+        command = ["/bin/sh", "-c", _LIFELINE, "sh", str(folder), *forward_command(self._target, str(self._socket))]
+        with (folder / "ssh.log").open("ab") as log:
+            self._process = start(
+                command, self._environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+            )
+
+    def _answers(self, seconds: float) -> bool:
+        try:
+            if ping(str(self._socket), max(seconds, 1.0)):
+                return True
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False  # ssh has not begun to listen yet, or has just ended: lost() tells
+        except TimeoutError:
+            raise ssh_failures.timed_out(self._target, _READY_SECONDS) from None
+        except OSError:
+            pass
+        raise ssh_failures.refused(self._target, self._log(), self._examine())
+
+    def _log(self) -> str:
+        return (self._socket.parent / "ssh.log").read_text(errors="replace")
+
+    def _examine(self) -> str:
+        """What the remote socket looks like from there: a second connection, made only to explain a failure."""
+        path = shlex.quote(self._target.socket or DOCKER_SOCKET)
+        script = f"test -S {path} && echo socket; test -w {path} && echo writable; command -v docker; id -un"
+        command = ssh_command(self._target, "-T", remote=script)
+        try:
+            return run(command, environment=self._environment, timeout=CONNECT_SECONDS).stdout
+        except DriverError:
+            return ""

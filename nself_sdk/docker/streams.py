@@ -1,0 +1,66 @@
+"""Bytes out of and into a command, chunk by chunk, so that an image is never held whole; knows nothing of Docker."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+from nself_sdk.docker.runner import start, stop_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from nself_sdk.errors import DriverError
+
+_CHUNK = 1 << 20
+_GRACE = 5.0
+
+
+def produce(
+    command: Sequence[str], environment: Mapping[str, str], failure: Callable[[str], DriverError]
+) -> Iterator[bytes]:
+    """What `command` writes. Its process ends with the iterator; a non-zero exit code raises `failure`."""
+    with tempfile.TemporaryFile() as errors:
+        process = start(command, environment, stderr=errors)
+        try:
+            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            with process.stdout:
+                while chunk := process.stdout.read(_CHUNK):
+                    yield chunk
+            process.wait()
+        finally:
+            stop_group(process, signal.SIGINT, _GRACE)
+        if process.returncode != 0:
+            errors.seek(0)
+            raise failure(errors.read().decode(errors="replace"))
+
+
+def consume(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    chunks: Iterable[bytes],
+    failure: Callable[[str], DriverError],
+) -> None:
+    """Give `chunks` to `command` and wait for its end; a non-zero exit code raises `failure`.
+
+    If the chunks end in an exception, the command is stopped: half a stream is never taken for a whole one.
+    """
+    with tempfile.TemporaryFile() as outputs:
+        process = start(command, environment, stdin=subprocess.PIPE, stdout=outputs, stderr=outputs)
+        try:
+            assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+            with contextlib.suppress(BrokenPipeError):  # it ended early: its exit code and its words say why
+                for chunk in chunks:
+                    process.stdin.write(chunk)
+                process.stdin.close()
+            process.wait()
+        finally:
+            stop_group(process, signal.SIGKILL, _GRACE)
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # type: ignore[union-attr]
+        if process.returncode != 0:
+            outputs.seek(0)
+            raise failure(outputs.read().decode(errors="replace"))
