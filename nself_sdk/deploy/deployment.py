@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -18,7 +18,7 @@ from nself_sdk.docker import Container, Driver, ExecResult, Stack, Target
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem, UnhealthyServiceError
 from nself_sdk.model import did_you_mean
-from nself_sdk.passes import fingerprint_variable
+from nself_sdk.passes import Pass, fingerprint_variable
 from nself_sdk.project import Declaration, declared
 from nself_sdk.render import render
 from nself_sdk.store import ProjectFolder
@@ -38,6 +38,7 @@ class Deployment:
         declaration: a project, or a function of the environment that makes one.
         environment: a value, or a name whose facts are read from the folder.
         folder: the project folder: env files, secrets, ``server.json`` and build contexts.
+        passes: the caller's own, over the rendered file and before the checks.
         driver: an engine to use instead of the one that the folder names; it is not closed.
         tell: is called with everything that happens.
 
@@ -51,6 +52,7 @@ class Deployment:
         environment: Environment | str,
         folder: ProjectFolder | Path | str = ".",
         *,
+        passes: Iterable[Pass] = (),
         driver: Driver | None = None,
         tell: Callable[[Progress], None] = lambda _: None,
     ) -> None:
@@ -58,7 +60,7 @@ class Deployment:
         self.environment = self.folder.environment(environment) if isinstance(environment, str) else environment
         self.project = declared(declaration, self.environment).in_folder(self.folder.path)
         self.context = self.project.context(self.environment)
-        self.file = render(self.project, self.environment)
+        self.file = render(self.project, self.environment, passes)
         check(self.file, self.environment)
         self._tell = tell
         self._driver = driver
