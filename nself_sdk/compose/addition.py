@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nself_sdk.compose.element import Element
+from nself_sdk.compose.tree import is_list, is_mapping
 from nself_sdk.errors import Problem
 
 if TYPE_CHECKING:
@@ -23,23 +24,19 @@ class Owners(NamedTuple):
         return left, self.right.get((section, name), "another part")
 
 
-def merged(
-    left: Mapping[str, Any], right: Mapping[str, Any], owners: Owners
-) -> tuple[dict[str, Any], list[Problem]]:
+def merged(left: Mapping[str, Any], right: Mapping[str, Any], owners: Owners) -> tuple[dict[str, Any], list[Problem]]:
     """What both sides say together, and every place in which they contradict each other."""
     together, problems = dict(left), list[Problem]()
     for key, value in right.items():
         if key not in left or left[key] == value:
             together[key] = value
-        elif isinstance(value, dict) and isinstance(left[key], dict):
+        elif is_mapping(value) and is_mapping(left[key]):
             together[key], clashes = _merged_section(key, left[key], value, owners)
             problems += clashes
-        elif isinstance(value, list | tuple) and isinstance(left[key], list | tuple):
+        elif is_list(value) and is_list(left[key]):
             together[key] = [*left[key], *(item for item in value if item not in left[key])]
         else:
-            problems.append(
-                Problem(key, f"{left[key]!r} in one part, {value!r} in another", "keep one of them")
-            )
+            problems.append(Problem(key, f"{left[key]!r} in one part, {value!r} in another", "keep one of them"))
     return together, problems
 
 
@@ -59,7 +56,5 @@ def _difference(left: object, right: object) -> str:
     if not isinstance(left, Element) or not isinstance(right, Element):
         return ""
     one, other = left.written, right.written
-    keys = [
-        key for key in {**one, **other} if one.get(key) != other.get(key) or (key in one) != (key in other)
-    ]
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key) or (key in one) != (key in other)]
     return f" (they differ in {', '.join(keys)})"

@@ -15,25 +15,26 @@ from pydantic import (
     model_validator,
 )
 
-from nself_sdk.compose.problems import problems_of
+from nself_sdk.compose.problems import UNKNOWN_KEY, problems_of
+from nself_sdk.compose.tree import mapping_in
 from nself_sdk.errors import DeclarationError
 
 
 def _check_extension(key: str, info: ValidationInfo) -> str:
     if key.startswith("x-") or (info.context and info.context.get("unknown_keys")):
         return key
-    raise ValueError("unknown key")
+    raise ValueError(UNKNOWN_KEY)
 
 
 if TYPE_CHECKING:
-    _ElementType = type(BaseModel)
+
+    class _Model(BaseModel):
+        """Pydantic's own, so that type checkers see the signatures of the constructors."""
+
 else:
 
-    class _ElementType(type(BaseModel)):
-        """Gives constructors positional arguments where a class names them, and the SDK's own error.
-
-        Hidden from type checkers, which would lose the signatures of the constructors.
-        """
+    class _ModelType(type(BaseModel)):
+        """Gives constructors positional arguments where a class names them, and the SDK's own error."""
 
         def __call__(cls, *values: Any, **fields: Any) -> Any:
             """Build one element; every problem with it is in the one error."""
@@ -42,10 +43,15 @@ else:
             try:
                 return super().__call__(**fields)
             except ValidationError as error:
-                raise DeclarationError(problems_of(error, cls, {**fields})) from None
+                raise DeclarationError(problems_of(error, cls, fields)) from None
+
+    class _Model(BaseModel, metaclass=_ModelType):
+        __pydantic_extra__: dict[Annotated[str, AfterValidator(_check_extension)], JsonValue]
+
+        positional: ClassVar[tuple[str, ...]] = ()
 
 
-class Element(BaseModel, metaclass=_ElementType):
+class Element(_Model):
     """A part of a Compose file.
 
     It holds what was written and nothing else: an attribute that nobody wrote reads as ``None`` and is not written
@@ -53,8 +59,6 @@ class Element(BaseModel, metaclass=_ElementType):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    if not TYPE_CHECKING:  # a type checker would take it for a field
-        __pydantic_extra__: dict[Annotated[str, AfterValidator(_check_extension)], JsonValue]
 
     positional: ClassVar[tuple[str, ...]] = ()
     octal: ClassVar[frozenset[str]] = frozenset()
@@ -65,22 +69,20 @@ class Element(BaseModel, metaclass=_ElementType):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Note the order in which the specification names the attributes, and which of them may be null."""
         cls.key_order = tuple(cls.model_fields)
-        cls.nullable = frozenset(
-            name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)
-        )
+        fields = cls.model_fields.items()
+        cls.nullable = frozenset(name for name, field in fields if NoneType in get_args(field.annotation))
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_none(cls, data: Any, info: ValidationInfo) -> Any:
+    def _drop_none(cls, data: object, info: ValidationInfo) -> object:
         """Let a Python caller write ``image=None`` for "no image"; a file has to say what it means."""
-        if info.context is not None or not isinstance(data, dict) or None not in data.values():
+        if info.context is not None:
             return data
-        fields = cls.model_fields
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not None or key in cls.nullable or key not in fields
-        }
+        mapping = mapping_in(data)
+        if mapping is None or None not in mapping.values():
+            return data
+        absent = cls.model_fields.keys() - cls.nullable
+        return {key: value for key, value in mapping.items() if value is not None or key not in absent}
 
     @property
     def extensions(self) -> dict[str, JsonValue]:
@@ -105,3 +107,6 @@ class Element(BaseModel, metaclass=_ElementType):
 
     def __hash__(self) -> int:
         return hash(tuple(self.written))
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [*self.written.items()]

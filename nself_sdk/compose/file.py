@@ -1,23 +1,27 @@
 """A whole Compose file: its sections, its addition, and its services one by one."""
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, ValidationError
 
 from nself_sdk.compose import addition
 from nself_sdk.compose.element import Element
+from nself_sdk.compose.files import read_text
 from nself_sdk.compose.networks import Network
-from nself_sdk.compose.problems import dotted, problems_of
+from nself_sdk.compose.problems import problems_of
 from nself_sdk.compose.service import Job, Service
 from nself_sdk.compose.storage import Config, Model, Secret, Volume
+from nself_sdk.compose.tree import Path, Tag, without
 from nself_sdk.compose.values import Mapping, Maybe, Sequence, StringOrList
+from nself_sdk.compose.writing import to_yaml
 from nself_sdk.errors import DeclarationError, Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Name = tuple[str, str]
+"""Section and key of an element: ``("services", "web")``."""
+
+FileType = TypeVar("FileType", bound="ComposeFile")
 
 SECTIONS = ("services", "jobs", "networks", "volumes", "configs", "secrets", "models")
 
@@ -40,28 +44,28 @@ class ComposeFile(Element):
     """Obsolete; Compose ignores it."""
     name: Maybe[str] = None
     """The name of the project."""
-    include: Maybe[Sequence[str | Include]] = None
+    include: Sequence[str | Include] | None = None
     """Other Compose applications that belong to this one."""
-    services: dict[str, Service] = Field(default_factory=dict)
+    services: dict[str, Service] = Field(default_factory=dict[str, Service])
     """What runs."""
-    jobs: dict[str, Job] = Field(default_factory=dict)
+    jobs: dict[str, Job] = Field(default_factory=dict[str, Job])
     """What runs to its end."""
-    networks: Mapping[str, Network | None] = Field(default_factory=dict)
+    networks: Mapping[str, Network | None] = Field(default_factory=dict[str, Network | None])
     """Networks; null is one with all the defaults."""
-    volumes: Mapping[str, Volume | None] = Field(default_factory=dict)
+    volumes: Mapping[str, Volume | None] = Field(default_factory=dict[str, Volume | None])
     """Named volumes; null is one with all the defaults."""
-    configs: dict[str, Config] = Field(default_factory=dict)
+    configs: dict[str, Config] = Field(default_factory=dict[str, Config])
     """Texts that services read as files."""
-    secrets: dict[str, Secret] = Field(default_factory=dict)
+    secrets: dict[str, Secret] = Field(default_factory=dict[str, Secret])
     """Secrets that services read as files."""
-    models: dict[str, Model] = Field(default_factory=dict)
+    models: dict[str, Model] = Field(default_factory=dict[str, Model])
     """Language models that services use."""
 
-    _owners: dict[tuple[str, str], str] = PrivateAttr(default_factory=dict)
-    _tags: dict[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
+    _owners: dict[Name, str] = PrivateAttr(default_factory=dict[Name, str])
+    _tags: dict[Path, Tag] = PrivateAttr(default_factory=dict[Path, Tag])
 
     @classmethod
-    def load(cls, path: str | Path, *, unknown_keys: bool = False) -> Self:
+    def load(cls, path: str | FilePath, *, unknown_keys: bool = False) -> Self:
         """Read a file.
 
         Args:
@@ -71,84 +75,81 @@ class ComposeFile(Element):
         Raises:
             DeclarationError: it cannot be read, is not YAML, or does not follow the specification.
         """
-        from nself_sdk.compose.files import read_text
-
-        return cls.loads(read_text(Path(path)), name=str(path), unknown_keys=unknown_keys)
+        return cls.loads(read_text(FilePath(path)), name=str(path), unknown_keys=unknown_keys)
 
     @classmethod
     def loads(cls, text: str, *, name: str = "", unknown_keys: bool = False) -> Self:
         """Read the text of a file; ``name`` stands for it in messages, see `load`."""
-        from nself_sdk.compose.reading import read
+        # The YAML library is imported by those who read files only.
+        from nself_sdk.compose.reading import read  # noqa: PLC0415 - lazy, see above
 
-        document = read(text, name)
-        if not isinstance(document.value, dict):
-            raise DeclarationError(
-                Problem(name, "expected a mapping with 'services'", "write at least one service")
-            )
+        value, tags = read(text, name)
+        if not isinstance(value, dict):
+            raise DeclarationError(Problem(name, "expected a mapping with 'services'", "write at least one service"))
+        for path in (path for path, tag in tags.items() if tag.is_reset):
+            value = without(value, path)
         try:
-            file = cls.model_validate(document.value, context={"unknown_keys": unknown_keys})
+            file = cls.model_validate(value, context={"unknown_keys": unknown_keys})
         except ValidationError as error:
-            raise DeclarationError(problems_of(error, cls, document.value, _locator(text, name))) from None
-        file._tags.update((tag.path, tag.tag) for tag in document.tags)
-        return file.owned_by(name) if name else file
+            from nself_sdk.compose.positions import locator  # noqa: PLC0415 - lazy, see above
+
+            raise DeclarationError(problems_of(error, cls, value, locator(text, name))) from None
+        return _remembering(file, dict.fromkeys(file.declared if name else (), name), tags)
 
     def to_yaml(self) -> str:
         """The file's text: deterministic, in the order of the specification, exactly what is declared here."""
-        from nself_sdk.compose.writing import to_yaml
-
-        return to_yaml(self, self._tags)
+        return to_yaml(self, self.tags)
 
     def owned_by(self, owner: str) -> Self:
         """The same file, whose elements are said to come from ``owner`` where they clash with others."""
-        owned = self.replace()
-        owned._owners.update(
-            {(section, name): owner for section in SECTIONS for name in getattr(self, section)}
-        )
-        return owned
+        return _remembering(self.replace(), dict.fromkeys(self.declared, owner), {})
 
     def replace(self, **changes: Any) -> Self:
         """A copy with these sections changed, checked like a new one; ``None`` removes a section."""
-        copy = super().replace(**changes)
-        copy._owners.update(self._owners)
-        copy._tags.update(self._tags)
-        return copy
+        return _remembering(super().replace(**changes), self.owners, self.tags)
 
     def map_services(self, function: Callable[[str, Service], Service | None]) -> Self:
         """A copy in which each service is what ``function(name, service)`` returns; ``None`` removes it."""
         mapped = {name: function(name, service) for name, service in self.services.items()}
-        return self.replace(
-            services={name: service for name, service in mapped.items() if service is not None}
-        )
+        return self.replace(services={name: service for name, service in mapped.items() if service is not None})
 
-    def __add__(self, other: ComposeFile) -> Self:
-        """Both files in one.
+    def __add__(self, other: Self) -> Self:
+        """Both files in one; what is equal in both is there once.
 
         Raises:
             DeclarationError: they say different things under one name; it names both owners.
         """
-        merged, problems = addition.merged(
-            self.written, other.written, addition.Owners(self._owners, other._owners)
-        )
+        owners = addition.Owners(self.owners, other.owners)
+        merged, problems = addition.merged(self.written, other.written, owners)
         if problems:
             raise DeclarationError(problems)
-        total = type(self)(**merged)
-        total._owners.update({**other._owners, **self._owners})
-        total._tags.update({**other._tags, **self._tags})
-        return total
+        return _remembering(type(self)(**merged), {**other.owners, **self.owners}, {**other.tags, **self.tags})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ComposeFile):
+            return NotImplemented
+        return self.tags == other.tags and self.written == other.written
+
+    __hash__ = Element.__hash__
+
+    @property
+    def owners(self) -> dict[Name, str]:
+        """Who declared an element, where that is known; `owned_by` and `load` say it."""
+        return self._owners
+
+    @property
+    def tags(self) -> dict[Path, Tag]:
+        """Every ``!reset`` and ``!override`` that was loaded, by its path."""
+        return self._tags
+
+    @property
+    def declared(self) -> list[Name]:
+        """Section and name of everything that is declared here."""
+        return [(section, name) for section in SECTIONS for name in getattr(self, section)]
 
 
-def _locator(text: str, name: str) -> Callable[[tuple[str | int, ...]], str]:
-    from nself_sdk.compose.positions import positions
-
-    known = positions(text)
-
-    def locate(path: tuple[str | int, ...]) -> str:
-        while path and path not in known:
-            path = path[:-1]
-        line, column = known.get(path, (1, 1))
-        return f"{name or '<text>'}:{line}:{column}: "
-
-    return locate
-
-
-__all__ = ["SECTIONS", "ComposeFile", "Include", "dotted"]
+def _remembering(file: FileType, owners: dict[Name, str], tags: dict[Path, Tag]) -> FileType:
+    """The same file, just made, which now knows who declared what, and what is tagged."""
+    file.owners.update(owners)
+    file.tags.update(tags)
+    return file

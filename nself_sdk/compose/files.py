@@ -30,15 +30,17 @@ def read_text(path: Path) -> str:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DeclarationError(Problem(str(path), "is not a regular file", "name a file"))
         content = file.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
-        raise DeclarationError(
-            Problem(str(path), f"is larger than {LARGEST_FILE} bytes", "split it with 'include'")
-        )
-    return decode(content, str(path))
+    check_size(len(content), str(path))
+    return _decoded(content, str(path))
 
 
-def decode(content: bytes, name: str) -> str:
-    """The text of these bytes, which must be UTF-8; a byte order mark is dropped."""
+def check_size(size: int, name: str) -> None:
+    """Refuse more than `LARGEST_FILE`."""
+    if size > LARGEST_FILE:
+        raise DeclarationError(Problem(name, f"is larger than {LARGEST_FILE} bytes", "split it with 'include'"))
+
+
+def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

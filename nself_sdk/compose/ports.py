@@ -34,7 +34,7 @@ class Port(Element):
 
     if TYPE_CHECKING:  # pydantic gives every field by name only; the host's port reads well without one
 
-        def __init__(
+        def __init__(  # noqa: PLR0913 - one for each attribute
             self,
             published: Integer | None = None,
             *,

@@ -9,7 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nself_sdk.compose.values import Scalar
+    from nself_sdk.compose.tree import Scalar
+
+CORE = "tag:yaml.org,2002:"
+"""What ``!!`` stands for in a tag."""
 
 _WORDS: dict[str, Scalar] = {
     "": None,
@@ -22,17 +25,19 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
 }
 _NUMERIC_START = frozenset("+-.0123456789")
-_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
+_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_OLD_OCTAL = re.compile(r"([-+]?)0([0-7]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_BASES = ((2, 16), (3, 2), (4, 8), (5, 10))
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 _LONGEST_INTEGER = 70  # digits of a 64-bit number in base two, and some
+_INFINITY = float("inf")
 
 # What YAML 1.1, and so many other readers, take for something else than a text.
 _YAML_1_1 = re.compile(
     r"(?:[yY]|[nN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|=|<<"
     r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
     r"|[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?0[bx][0-9a-fA-F_]+|[-+]?[0-9][0-9_]*"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?)"
 )
 
@@ -45,20 +50,32 @@ def resolve(text: str) -> Scalar:
 
 
 def _number(text: str) -> Scalar:
-    plain = text.replace("_", "") if text[0] != "." else text
-    integer = _INTEGER.fullmatch(plain) if len(plain) < _LONGEST_INTEGER else None
-    if integer:
-        base = next(base for group, base in _BASES if integer[group])
-        value = int(integer[1] + integer[_BASES_GROUP[base]], base)
+    plain = text if text[0] == "." else text.replace("_", "")
+    if len(plain) < _LONGEST_INTEGER and _INTEGER.fullmatch(plain):
+        value = int(_OLD_OCTAL.sub(r"\g<1>0o\2", plain), 0)
         if _SMALLEST <= value <= _LARGEST:
             return value
     if _FLOAT.fullmatch(plain):
         number = float(plain)
-        return text if abs(number) == float("inf") else number
+        return text if abs(number) == _INFINITY else number
     return text
 
 
-_BASES_GROUP = {base: group for group, base in _BASES}
+def tagged(text: str, tag: str) -> Scalar:
+    """The value of a scalar with one of YAML's own tags.
+
+    Raises:
+        ValueError: the tag is another one, or the text does not fit it.
+    """
+    if tag == CORE + "str":
+        return text
+    value = resolve(text)
+    if tag == CORE + "float" and type(value) is int:
+        return float(value)
+    wanted = {CORE + "int": int, CORE + "float": float, CORE + "bool": bool, CORE + "null": type(None)}.get(tag)
+    if wanted is None or type(value) is not wanted:
+        raise ValueError(f"the tag {tag.replace(CORE, '!!')!r} is not allowed here")
+    return value
 
 
 def is_text_everywhere(text: str) -> bool:

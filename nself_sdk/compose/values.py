@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Strict
 
+from nself_sdk.compose import tree
 from nself_sdk.compose.units import check_bytes, check_duration
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ Interpolated = NewType("Interpolated", str)
 Variable = Annotated[Interpolated, AfterValidator(_check_interpolated)]
 """What a field of listed values accepts beside them; use it through `Interpolated`."""
 
-Scalar = str | int | float | bool | None
+Scalar = tree.Scalar
 """One value of a mapping such as ``environment``; null has a meaning there."""
 
 Flag = bool | str

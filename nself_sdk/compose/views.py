@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nself_sdk.compose.mounts import BindOptions, ServiceConfig, ServiceSecret, ServiceVolume, VolumeOptions
 from nself_sdk.compose.networks import ServiceNetwork
 from nself_sdk.compose.ports import Port
-from nself_sdk.compose.text import scalar_text, split_outside_variables
+from nself_sdk.compose.tree import scalar_text, split_outside_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ def _mount(text: str) -> ServiceVolume:
         parts[:2] = [":".join(parts[:2])]  # a Windows drive
     if len(parts) == 1:
         return ServiceVolume(type="volume", target=text)
-    source, target, options = parts[0], parts[1], parts[2].split(",") if len(parts) > 2 else []
+    source, target, options = parts[0], parts[1], [option for part in parts[2:] for option in part.split(",")]
     if source[:1] in {".", "/", "~", "\\"} or re.match(r"[A-Za-z]:", source):
         return _bind(source, target, options)
     return ServiceVolume(

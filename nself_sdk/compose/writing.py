@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nself_sdk.compose.element import Element
 from nself_sdk.compose.scalars import is_text_everywhere
+from nself_sdk.compose.tree import is_list, is_mapping, list_in, mapping_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nself_sdk.compose.problems import Path
+    from nself_sdk.compose.tree import Path, Tag
 
 _PLAIN = re.compile(r"(?![-?:](?:\s|$))[^\s,\[\]{}#&*!|>'\"%@`](?:[^\s:#]|:(?=\S)|(?<=\S)#| (?=[^\s#]))*")
-_UNPRINTABLE = re.compile(
-    "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _SHORT_LIST = 100
 _LONGEST_KEY = 120
 _ARGUMENTS = frozenset({"test", "command", "entrypoint"})
@@ -31,103 +30,97 @@ class _Octal(int):
     """A number that is a set of permissions."""
 
 
-def to_yaml(value: Any, tags: Mapping[Path, str] | None = None) -> str:
+def to_yaml(value: object, tags: Mapping[Path, Tag] | None = None) -> str:
     """The text of one document.
 
     Args:
         value: elements, mappings, lists and scalars.
-        tags: ``!reset`` or ``!override`` by the path on which it stands.
+        tags: ``!reset`` and ``!override`` by the path on which they stand. What is reset stands only here.
     """
-    lines: list[str] = []
-    _Writer(lines, tags or {}).block(value, "", ())
-    return "\n".join(lines) + "\n"
+    writer = _Writer(tags or {})
+    writer.block(value, "", ())
+    return "\n".join(writer.lines) + "\n"
 
 
 class _Writer:
-    def __init__(self, lines: list[str], tags: Mapping[Path, str]) -> None:
-        self.lines = lines
+    def __init__(self, tags: Mapping[Path, Tag]) -> None:
+        self.lines: list[str] = []
         self.tags = tags
+        self.resets: dict[Path, dict[str, object]] = {}
+        for path, tag in tags.items():
+            if tag.is_reset and path and isinstance(path[-1], str):
+                self.resets.setdefault(path[:-1], {})[path[-1]] = tag.value
 
-    def block(self, value: Any, indent: str, path: Path) -> None:
+    def block(self, value: object, indent: str, path: Path) -> None:
         """Write what is no scalar, from the beginning of a line."""
-        if isinstance(value, Element) or (isinstance(value, dict) and value):
-            self.entries(_items(value), indent, path)
-        elif isinstance(value, list | tuple) and value:
-            for index, item in enumerate(value):
-                self.entry(f"{indent}-", item, indent, (*path, index), "")
+        items = list_in(value)
+        if items is None:
+            for key, item in self.items(value, path):
+                self.entry(f"{indent}{_key(key, indent)}:", item, indent, (*path, key))
+        for index, item in enumerate(items or ()):
+            self.entry(f"{indent}-", item, indent, (*path, index))
+
+    def items(self, value: object, path: Path) -> Iterable[tuple[str, object]]:
+        """The entries of an element or a mapping, with those that are reset."""
+        if isinstance(value, Element):
+            entries = value.written
+            for key in value.octal & entries.keys():
+                entries[key] = _Octal(entries[key]) if isinstance(entries[key], int) else entries[key]
         else:
-            self.lines.append(f"{indent}{_inline(value)}")
+            entries = mapping_in(value) or {}
+        if path not in self.resets:
+            return entries.items()
+        order = list(value.key_order) if isinstance(value, Element) else []
+        rank = {key: index for index, key in enumerate(order)}
+        return sorted({**entries, **self.resets[path]}.items(), key=lambda entry: rank.get(entry[0], len(rank)))
 
-    def entries(self, items: Iterable[tuple[str, Any]], indent: str, path: Path) -> None:
-        for key, value in items:
-            self.entry(f"{indent}{_key(key, indent)}:", value, indent, (*path, key), key)
-
-    def entry(self, head: str, value: Any, indent: str, path: Path, key: str) -> None:
+    def entry(self, head: str, value: object, indent: str, path: Path) -> None:
         """Write one value behind its key, or behind the dash of its list."""
-        if self.tags and path in self.tags:
-            head = f"{head} {self.tags[path]}"
+        if path in self.tags:
+            head = f"{head} {self.tags[path].name}"
         if isinstance(value, str):
             self.lines.append(f"{head} {quoted(value, len(indent) + 2)}")
-        elif isinstance(value, Element):
-            self.nested(head, value, indent, path, bool(value.written))
-        elif isinstance(value, dict | list | tuple):
-            flow = _flow(value) if key in _ARGUMENTS else ""
-            if flow and len(head) + len(flow) < _SHORT_LIST:
-                self.lines.append(f"{head} {flow}")
-            else:
-                self.nested(head, value, indent, path, bool(value))
+        elif isinstance(value, Element) or is_mapping(value) or is_list(value):
+            self.nested(head, value, indent, path)
         else:
-            self.lines.append(f"{head} {_inline(value)}".rstrip())
+            self.lines.append(f"{head} {_inline(value)}")
 
-    def nested(self, head: str, value: Any, indent: str, path: Path, filled: bool) -> None:
-        if not filled:
-            self.lines.append(f"{head} {'[]' if isinstance(value, list | tuple) else '{}'}")
+    def nested(self, head: str, value: object, indent: str, path: Path) -> None:
+        """Write a mapping or a list: below its key, or on the line of the dash, or in brackets."""
+        flow = _flow(value, path)
+        if flow and len(head) + len(flow) < _SHORT_LIST:
+            self.lines.append(f"{head} {flow}")
             return
         start = len(self.lines)
         self.block(value, f"{indent}  ", path)
-        if head.endswith("-") and head.strip() == "-":  # the first line shares the line of the dash
-            self.lines[start] = head + self.lines[start][len(indent) + 1 :]
+        if start == len(self.lines):
+            self.lines.append(f"{head} {'{}' if list_in(value) is None else '[]'}")
+        elif head.endswith("-"):
+            self.lines[start] = head + self.lines[start][len(head) :]
         else:
             self.lines.insert(start, head)
-
-
-def _items(value: Any) -> Iterable[tuple[str, Any]]:
-    if not isinstance(value, Element):
-        return value.items()
-    if not value.octal:
-        return value.written.items()
-    return (
-        (key, _Octal(item) if key in value.octal and isinstance(item, int) else item)
-        for key, item in value.written.items()
-    )
 
 
 def _key(key: str, indent: str) -> str:
     return quoted(key, None) if len(key) <= _LONGEST_KEY else f"? {quoted(key, None)}\n{indent}"
 
 
-def _flow(value: Any) -> str:
-    if not isinstance(value, list | tuple) or not all(
-        isinstance(item, str) and "\n" not in item for item in value
-    ):
+def _flow(value: object, path: Path) -> str:
+    """A list of arguments in brackets, as people write it."""
+    items = list_in(value) if path[-1] in _ARGUMENTS else None
+    if not items or not all(isinstance(item, str) for item in items):
         return ""
-    return f"[{', '.join(_double(item) for item in value)}]"
+    return f"[{', '.join(_double(item) for item in items)}]"
 
 
-def _inline(value: Any) -> str:
+def _inline(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, _Octal):
         return f"0{int(value):o}" if value > 0 else str(int(value))
-    if isinstance(value, float):
-        return _float(value)
-    if isinstance(value, int):
-        return str(value)
-    return (
-        "[]" if isinstance(value, list | tuple) else "{}" if isinstance(value, dict) else quoted(value, None)
-    )
+    return _float(value) if isinstance(value, float) else str(value)
 
 
 def _float(value: float) -> str:

@@ -1,0 +1,123 @@
+"""How long the Compose models take, beside ``docker compose config`` on the same file.
+
+    python tests/bench/compose.py
+
+Each function returns one number; the budgets are in `BUDGETS`.
+"""
+
+# ruff: noqa: T201 - a script that prints its findings
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from nself_sdk.compose import (
+    ComposeFile,
+    Config,
+    DependsOn,
+    Deploy,
+    Healthcheck,
+    Limits,
+    Logging,
+    Network,
+    Port,
+    Resources,
+    Service,
+    ServiceConfig,
+)
+
+ROUNDS = 7
+BUDGETS = {
+    "in_process_share": 0.25,
+    "whole_process_share": 1.6,
+    "cost_of_1000": 1.5,
+}
+_ONCE = "import sys; from nself_sdk.compose import ComposeFile; ComposeFile.load(sys.argv[1]).to_yaml()"
+
+
+def stack(services: int) -> ComposeFile:
+    """A realistic project of this many services."""
+    return ComposeFile(
+        name="bench",
+        services={f"service{number}": _service(number) for number in range(services)},
+        networks={"back": Network(internal=True), "front": None},
+        volumes={f"data{number}": None for number in range(services)},
+        configs={f"settings{number}": Config.inline("[server]\nport = 80\n" * 8) for number in range(services)},
+    )
+
+
+def _service(number: int) -> Service:
+    return Service(
+        image=f"registry.example.com/team/service{number}:1.{number}.0",
+        command=["serve", "--port", "8080", "--log-level", "info"],
+        environment={f"SETTING_{index}": f"value {index} of {number}" for index in range(20)},
+        labels={f"org.example.label{index}": f"value{index}" for index in range(6)},
+        ports=[f"127.0.0.1:{10000 + number}:8080", Port(20000 + number, target=9090, protocol="tcp")],
+        volumes=[f"data{number}:/var/lib/service", "./static:/srv/static:ro"],
+        configs=[ServiceConfig(source=f"settings{number}", target="/etc/service.ini", mode=0o444)],
+        networks=["back", "front"],
+        depends_on={"service0": DependsOn(condition="service_healthy")} if number else None,
+        healthcheck=Healthcheck.http("/healthz", 8080, interval="10s", timeout="3s", retries=5),
+        deploy=Deploy(resources=Resources(limits=Limits(cpus="0.5", memory="256M"))),
+        logging=Logging(driver="json-file", options={"max-size": "10m", "max-file": "3"}),
+        restart="unless-stopped",
+        stop_grace_period="30s",
+    )
+
+
+def in_process(services: int) -> float:
+    """Seconds for load, validate and dump of a file of this many services, models imported; the best of some."""
+    text = stack(services).to_yaml()
+    return min(_timed(lambda: ComposeFile.loads(text).to_yaml()) for _ in range(ROUNDS))
+
+
+def whole_process(path: Path) -> float:
+    """Seconds for the same as a process of its own, the start of Python included; the median of some."""
+    command = (sys.executable, "-c", _ONCE, str(path))
+    return statistics.median(_timed(lambda: _run(command)) for _ in range(ROUNDS))
+
+
+def compose_config(path: Path) -> float:
+    """Seconds that ``docker compose config`` takes for the file; the median of some."""
+    command = ("docker", "compose", "-f", str(path), "config", "-q")
+    return statistics.median(_timed(lambda: _run(command)) for _ in range(ROUNDS))
+
+
+def _run(command: tuple[str, ...]) -> None:
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "COMPOSE_PROJECT_NAME": "bench"})
+
+
+def _timed(function: object) -> float:
+    start = time.perf_counter()
+    function()  # type: ignore[operator]
+    return time.perf_counter() - start
+
+
+def measurements() -> dict[str, float]:
+    """Every measured ratio, by the name of its budget."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "compose.yml"
+        path.write_text(stack(30).to_yaml(), encoding="utf-8")
+        compose = compose_config(path)
+        return {
+            "in_process_share": in_process(30) / compose,
+            "whole_process_share": whole_process(path) / compose,
+            "cost_of_1000": in_process(1000) / in_process(100) / 10,
+        }
+
+
+def main() -> int:
+    """Print each measurement beside its budget; 1 if one is over it."""
+    found = measurements()
+    for name, value in found.items():
+        print(f"{name:20} {value:6.3f}  (at most {BUDGETS[name]})")
+    return int(any(value > BUDGETS[name] for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
