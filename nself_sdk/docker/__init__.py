@@ -6,7 +6,7 @@ Knows Compose files as text and containers as values; has never heard of project
 from nself_sdk.docker.driver import connect
 from nself_sdk.docker.images import copy_images
 from nself_sdk.docker.protocol import Driver, OnLine, Stack
-from nself_sdk.docker.target import Target
+from nself_sdk.docker.target import LOCAL, Target
 from nself_sdk.docker.values import (
     Container,
     Engine,
@@ -20,6 +20,7 @@ from nself_sdk.docker.values import (
 )
 
 __all__ = [
+    "LOCAL",
     "Container",
     "Driver",
     "Engine",

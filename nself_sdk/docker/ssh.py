@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 15
 _READY_SECONDS = 45.0  # for the whole way: name, connection, keys, the engine's first answer
+_CLOSE_SECONDS = 2.0
 _POLL = 0.01
 _PATH_LIMIT = 70  # a socket's whole path has room for about 100 characters
 
@@ -52,14 +53,14 @@ _ALWAYS = {
     "RequestTTY": "no",
 }
 
-# Holds ssh to the life of the process that started it, even if that one is killed: its end closes our input.
+# Holds ssh to the life of the process that started it, however that ends: its end closes our standard input.
 _LIFELINE = """
 folder=$1; shift
 exec 3<&0
 "$@" </dev/null 3<&- & ssh=$!
-{ read -r _ <&3; kill "$ssh"; rm -rf -- "$folder"; } & guard=$!
+{ read -r _ <&3; rm -rf -- "$folder"; kill "$ssh"; } 2>/dev/null & guard=$!
 wait "$ssh"; code=$?
-kill "$guard"
+kill "$guard" 2>/dev/null; wait
 exit "$code"
 """
 
@@ -144,10 +145,11 @@ class Forward:
 
     def close(self) -> None:
         """End the connection and leave nothing behind. Safe to call again."""
-        if self._process is not None:
-            stop_group(self._process, signal.SIGTERM, 2.0)
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()  # type: ignore[union-attr]
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_CLOSE_SECONDS)
+            stop_group(self._process, signal.SIGTERM, _CLOSE_SECONDS)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -181,9 +183,7 @@ class Forward:
 
     def _examine(self) -> str:
         """What the remote socket looks like from there: a second connection, made only to explain a failure."""
-        path = shlex.quote(self._target.socket or DOCKER_SOCKET)
-        script = f"test -S {path} && echo socket; test -w {path} && echo writable; command -v docker; id -un"
-        command = ssh_command(self._target, "-T", remote=script)
+        command = ssh_command(self._target, "-T", remote=ssh_failures.examination(self._target))
         try:
             return run(command, environment=self._environment, timeout=CONNECT_SECONDS).stdout
         except DriverError:

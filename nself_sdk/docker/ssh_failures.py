@@ -6,9 +6,11 @@ The texts are of OpenSSH 8 to 10; tests hold real ones.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from nself_sdk.docker.target import DOCKER_SOCKET
 from nself_sdk.errors import DeclarationError, HostUnreachableError, Problem
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ _CASES = (
         "restore it; if it came from Windows, remove the carriage returns: sed -i 's/\\r$//'",
     ),
     (r"Too many authentication failures", "too many keys were tried", "name the right one in identity_file"),
+    (
+        r"Server accepts key: [^\n]*\n(debug1: [^\n]*\n)*[^\n]*Permission denied \(",
+        "it accepts the key, but the key cannot be used here: it is locked with a passphrase",
+        "unlock it first: ssh-add",
+    ),
     (r"Permission denied \(", "it does not accept the user or the key", _KEYS),
     (r"Connection refused", "the connection is refused", "check that sshd runs there, the port, and the firewall"),
     (
@@ -58,7 +65,7 @@ _CASES = (
     (
         r"kex_exchange_identification|Connection (reset|closed) by",
         "it closed the connection before the log-in",
-        "sshd may limit connections (MaxStartups) or ban this address (fail2ban); wait and try again",
+        "sshd limits connections (MaxStartups, PerSourcePenalties) or fail2ban bans this address; try again later",
     ),
     (
         r"server not responding|Broken pipe|Connection to .* closed",
@@ -80,31 +87,40 @@ def explain(target: Target, log: str) -> HostUnreachableError:
     return _error(target, "ssh ended", "try it by hand: " + _by_hand(target), log)
 
 
+def examination(target: Target) -> str:
+    """A shell script that says, on the host, what `refused` wants to know. It changes nothing."""
+    path = shlex.quote(target.socket or DOCKER_SOCKET)
+    return (
+        f"test -S {path} && echo socket; test -w {path} && echo writable; command -v docker >/dev/null && echo client; "
+        f"docker -H unix://{path} version >/dev/null 2>&1 && echo answers; echo user=$(id -un)"
+    )
+
+
 def refused(target: Target, log: str, seen: str) -> HostUnreachableError:
-    """Why the log-in worked but the engine's socket did not: from ssh's log and a look (`seen`) at the host."""
-    path = target.socket or "/var/run/docker.sock"
-    if "administratively prohibited" in log:
-        hint = "set AllowStreamLocalForwarding yes in its /etc/ssh/sshd_config and reload sshd"
-        return _error(target, "its sshd does not allow the forwarding of sockets", hint, "")
-    words = seen.split()
+    """Why the log-in worked but the engine's socket did not: from ssh's log, and what `examination` saw."""
+    path, words = target.socket or DOCKER_SOCKET, seen.split()
+    user = next((word.removeprefix("user=") for word in words if word.startswith("user=")), "")
+    start = "start it there: sudo systemctl start docker"
+    if "administratively prohibited" in log or "answers" in words:
+        hint = "set AllowStreamLocalForwarding yes and AllowTcpForwarding yes in its sshd_config, and reload sshd"
+        return _error(target, "its sshd does not allow the forwarding of sockets", hint)
     if "writable" in words:
-        return _error(target, f"no engine answers at {path}", "start it there: sudo systemctl start docker", "")
+        return _error(target, f"no engine answers at {path}", start)
     if "socket" in words:
-        user = words[-1]
         hint = f"run there: sudo usermod -aG docker {user}"
-        return _error(target, f"the user {user} may not use the Docker engine", hint, "")
-    if words:
-        state = "Docker is installed there, but its engine does not run" if "docker" in seen else "no Docker there"
-        hint = "start it there: sudo systemctl start docker" if "docker" in seen else "install Docker on that host"
-        return _error(target, f"{state} ({path} is missing)", hint, "")
-    hint = f"check there that Docker runs and that the user may use {path}"
+        return _error(target, f"the user {user} may not use the Docker engine", hint)
+    if "client" in words:
+        return _error(target, f"Docker is installed there, but no engine runs ({path} is missing)", start)
+    if user:
+        return _error(target, f"there is no Docker ({path} is missing)", "install Docker on that host")
+    hint = f"check there that Docker runs, that the user may use {path}, and that sshd allows forwarding"
     return _error(target, f"the socket {path} cannot be opened", hint, log)
 
 
 def timed_out(target: Target, seconds: float) -> HostUnreachableError:
     """No engine answered in time."""
     hint = "check the host's load and the engine: sudo systemctl status docker"
-    return _error(target, f"no answer within {seconds:.0f} seconds", hint, "")
+    return _error(target, f"no answer within {seconds:.0f} seconds", hint)
 
 
 def check_identity(target: Target) -> None:
@@ -143,7 +159,8 @@ def _unknown(target: Target, log: str) -> HostUnreachableError:
         "compare that with the output of ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the host's own console, "
         f"then pin it: ssh-keyscan {_port(target)}{target.host} >> {file}"
     )
-    return _error(target, f"its host key is not known{shown}", hint, "")
+    name = re.search(r"host key is known for (\S+) and", log)
+    return _error(target, f"the host key of {name[1] if name else target.host} is not known{shown}", hint)
 
 
 def _changed(target: Target, log: str) -> HostUnreachableError:
@@ -156,7 +173,7 @@ def _changed(target: Target, log: str) -> HostUnreachableError:
         "somebody may stand between you and the host. Only if you know why the key changed, remove the old one"
         f"{where} and pin the new one"
     )
-    return _error(target, message, hint, "")
+    return _error(target, message, hint)
 
 
 def _offered(log: str) -> str:
@@ -176,7 +193,7 @@ def _pinned(file: str, line: int) -> str:
     return next((word for word in done.stdout.split() if word.startswith("SHA256:")), "")
 
 
-def _error(target: Target, message: str, hint: str, log: str) -> HostUnreachableError:
+def _error(target: Target, message: str, hint: str, log: str = "") -> HostUnreachableError:
     lines = [line.strip() for line in log.splitlines() if line.strip() and not _chatter(line)]
     quoted = "".join(f"\n  | {line}" for line in lines[-_QUOTED_LINES:])
     return HostUnreachableError(f"{target}: {message}{quoted}", hint)
