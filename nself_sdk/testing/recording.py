@@ -108,7 +108,8 @@ class RecordingDriver:
 
     def info(self) -> Engine:
         """See `Driver.info`."""
-        return self._called("info")
+        answer: Engine = self._called("info")
+        return answer
 
     def compose(self, stack: Stack, *arguments: str, on_line: OnLine | None = None) -> str:
         """See `Driver.compose`."""
@@ -116,11 +117,13 @@ class RecordingDriver:
 
     def containers(self, project: str) -> tuple[Container, ...]:
         """See `Driver.containers`."""
-        return self._called("containers", project)
+        answer: tuple[Container, ...] = self._called("containers", project)
+        return answer
 
     def logs(self, container: str, *, tail: int | None = None, since: str | None = None) -> str:
         """See `Driver.logs`."""
-        return self._called("logs", container, tail=tail, since=since)
+        answer: str = self._called("logs", container, tail=tail, since=since)
+        return answer
 
     def follow_logs(self, project: str, services: Sequence[str] = (), *, tail: int = 100, on_line: OnLine) -> None:
         """See `Driver.follow_logs`."""
@@ -136,15 +139,20 @@ class RecordingDriver:
         stdin: str = "",
     ) -> ExecResult:
         """See `Driver.exec`."""
-        return self._called("exec", container, tuple(command), user=user, environment=environment, stdin=stdin)
+        answer: ExecResult = self._called(
+            "exec", container, tuple(command), user=user, environment=environment, stdin=stdin
+        )
+        return answer
 
     def exec_interactive(self, container: str, command: Sequence[str], *, user: str | None = None) -> int:
         """See `Driver.exec_interactive`."""
-        return self._called("exec_interactive", container, tuple(command), user=user)
+        answer: int = self._called("exec_interactive", container, tuple(command), user=user)
+        return answer
 
     def image(self, reference: str) -> Image | None:
         """See `Driver.image`."""
-        return self._called("image", reference)
+        answer: Image | None = self._called("image", reference)
+        return answer
 
     def save(self, references: Sequence[str]) -> Iterator[bytes]:
         """See `Driver.save`."""
@@ -156,7 +164,8 @@ class RecordingDriver:
 
     def volumes(self, project: str) -> tuple[Volume, ...]:
         """See `Driver.volumes`."""
-        return self._called("volumes", project)
+        answer: tuple[Volume, ...] = self._called("volumes", project)
+        return answer
 
     def remove_volumes(self, names: Sequence[str]) -> None:
         """See `Driver.remove_volumes`."""
@@ -175,6 +184,7 @@ class RecordingDriver:
 
 
 def _told(text: str, on_line: OnLine | None) -> str:
-    for line in text.splitlines() if on_line else ():
-        on_line(line)  # type: ignore[misc] # mypy does not see that the loop is empty without it
+    if on_line:
+        for line in text.splitlines():
+            on_line(line)
     return text
