@@ -127,7 +127,7 @@ class _Reader:
     def value(self, event: Any) -> Tree:
         """The value that starts with this event."""
         self.count += 1
-        kind: Any = type(event)
+        kind: Any = event.__class__
         if kind is yaml.ScalarEvent:
             if event.implicit[0] and not event.anchor:  # most values by far
                 return resolve(event.value)

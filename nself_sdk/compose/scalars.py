@@ -26,7 +26,7 @@ _WORDS: dict[str, Scalar] = {
 }
 _NUMERIC_START = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
-_OLD_OCTAL = re.compile(r"([-+]?)0([0-7]+)")
+_OLD_OCTAL = re.compile(r"\A([-+]?)0([0-7]+)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 _LONGEST_INTEGER = 70  # digits of a 64-bit number in base two, and some

@@ -35,6 +35,8 @@ PATIENCE = 120  # seconds for one file; Compose walks every path of depends_on
 # What Compose says about a file that the models accept, and why they do. The first that matches counts.
 ACCEPTED_BECAUSE = (
     (r"[Aa]dditional propert(y|ies) '?(?P<key>[\w.-]+)'? (is|are)? ?not allowed", "newer than this Compose: {key}"),
+    (r"extend service|^ ?include ", "other files that it extends or includes, which only Compose reads"),
+    (r"cast to expected type", "a variable without a value where a number must be"),
     (r"required variable|variable .* is missing|is not set", "its environment is not here"),
     (r"no such file|not found|is a directory|cannot find|failed to (read|load)|stat ", "needs files that are not here"),
     (r"invalid (project )?name|project name must", "the project's name is checked where a project has one"),
