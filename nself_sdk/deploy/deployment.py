@@ -46,7 +46,7 @@ class Deployment:
         DeclarationError: the project or the folder is wrong; all problems at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what, where and from where are positional; the rest by keyword
         self,
         declaration: Declaration,
         environment: Environment | str,
@@ -168,15 +168,15 @@ class Deployment:
 
     def _provide_images(self, stack: Stack) -> None:
         wanted = images.Wanted.of(self.file)
-        tell = self._line("images")
         with ExitStack() as opened:
             here = None
             if self.environment.remote:
                 try:
                     here = opened.enter_context(docker.connect(Target()))
                 except DriverError:
-                    tell("no engine on this machine: images are built and pulled on the host")
-            images.provide(self.driver, stack, wanted, here, tell)
+                    what = "no engine on this machine: images are built and pulled on the host"
+                    self._tell(Progress("images", what))
+            images.provide(self.driver, stack, wanted, here, self._tell)
 
     def _up(self, stack: Stack) -> None:
         """Let Compose create and start; what it calls a failed dependency is told as the service that failed."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nself_sdk.compose import ComposeFile
+from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Driver, Stack, copy_images
 
 
@@ -27,7 +28,9 @@ class Wanted:
         )
 
 
-def provide(target: Driver, stack: Stack, wanted: Wanted, here: Driver | None, tell: Callable[[str], None]) -> None:
+def provide(
+    target: Driver, stack: Stack, wanted: Wanted, here: Driver | None, tell: Callable[[Progress], None]
+) -> None:
     """Make sure that the target holds every image.
 
     Args:
@@ -36,18 +39,22 @@ def provide(target: Driver, stack: Stack, wanted: Wanted, here: Driver | None, t
         wanted: its images.
         here: this machine's engine, if it is another one than the target and answers: what it has is built and
             carried over, so that a host without a registry or a compiler can run it.
-        tell: is told of each line.
+        tell: is told of what happens.
     """
+
+    def line(text: str) -> None:
+        tell(Progress("images", text, raw=True))
+
     if wanted.built:
-        (here or target).compose(stack, "build", *wanted.built, on_line=tell)
+        (here or target).compose(stack, "build", *wanted.built, on_line=line)
     if here is not None:
         _carry(here, target, wanted, tell)
     missing = [name for name, image in wanted.named.items() if target.image(image) is None]
     if missing:
-        target.compose(stack, "pull", *missing, on_line=tell)
+        target.compose(stack, "pull", *missing, on_line=line)
 
 
-def _carry(here: Driver, target: Driver, wanted: Wanted, tell: Callable[[str], None]) -> None:
+def _carry(here: Driver, target: Driver, wanted: Wanted, tell: Callable[[Progress], None]) -> None:
     """Copy the images that this machine has and the target lacks, or has in another version when built here."""
     references: list[str] = []
     for image in dict.fromkeys([*wanted.built.values(), *wanted.named.values()]):
@@ -56,5 +63,5 @@ def _carry(here: Driver, target: Driver, wanted: Wanted, tell: Callable[[str], N
         if mine is not None and stale:
             references.append(image)
     if references:
-        tell(f"carrying over {', '.join(references)}")
+        tell(Progress("images", f"carrying over {', '.join(references)}"))
         copy_images(here, target, references)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -60,13 +61,14 @@ class Engine:
 
     async def _sql(self, connection: asyncpg.Connection, sql: str) -> list[asyncpg.Record]:
         try:
-            statement = await connection.prepare(sql)
+            async with connection.transaction():  # a savepoint: what follows must not find an aborted transaction
+                statement = await connection.prepare(sql)
+                return await statement.fetch()
         except asyncpg.PostgresSyntaxError as error:
             if "multiple commands" not in str(error):
                 raise
             await connection.execute(sql)
             return []
-        return await statement.fetch()
 
     def schema(self, role: str) -> GraphQLSchema:
         """Return a role's schema."""
@@ -101,8 +103,6 @@ class _Serial:
     """One connection for resolvers that run side by side: asyncpg allows one statement at a time."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        import asyncio
-
         self.connection, self.turn = connection, asyncio.Lock()
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:

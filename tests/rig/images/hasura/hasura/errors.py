@@ -1,7 +1,7 @@
 """The one kind of refusal, in the words and codes that Hasura uses."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - the word of the protocol
     """A request that Hasura would refuse."""
 
     def __init__(self, message: str, code: str, status: int = 400) -> None:

@@ -11,7 +11,8 @@ import asyncpg
 from hasura.errors import Refused
 
 PREPARE = """
-create table if not exists hdb_catalog.hdb_metadata (id int primary key, metadata json not null, resource_version int not null)
+create table if not exists hdb_catalog.hdb_metadata
+  (id int primary key, metadata json not null, resource_version int not null)
 """
 STORE = """
 insert into hdb_catalog.hdb_metadata values (1, $1, $2)

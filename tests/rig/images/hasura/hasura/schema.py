@@ -202,7 +202,8 @@ class _Builder:
             }
 
         counted = self._once(
-            f"{table.graphql}_aggregate_fields", lambda name: GraphQLObjectType(name, {"count": Field(Always(GraphQLInt))})
+            f"{table.graphql}_aggregate_fields",
+            lambda name: GraphQLObjectType(name, {"count": Field(Always(GraphQLInt))}),
         )
         fields = lambda: {"aggregate": Field(counted), "nodes": Field(Always(Many(Always(self.row(table)))))}  # noqa: E731
         whole = self._once(f"{table.graphql}_aggregate", lambda name: GraphQLObjectType(name, fields))
@@ -260,9 +261,7 @@ class _Builder:
             where = {column: {"_eq": value} for column, value in pk_columns.items()}
             return next(iter(await rows_of(info).update(table, where, args)), None)
 
-        change = {
-            word: Argument(self.values(table, f"{word[1:]}_input", right.columns)) for word in ("_set", "_inc")
-        }
+        change = {word: Argument(self.values(table, f"{word[1:]}_input", right.columns)) for word in ("_set", "_inc")}
         fields = {}
         if self._right(table, "select"):
             where = {"where": Argument(Always(self.where(table)))}

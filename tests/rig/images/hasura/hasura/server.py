@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from typing import Any
 
 import asyncpg
@@ -152,7 +153,7 @@ def main() -> None:
     host, port = setting("SERVER_HOST", "0.0.0.0"), int(setting("SERVER_PORT", "8080"))  # noqa: S104 (a container)
     gate_from_environment()
     log = {"type": "startup", "level": "info", "detail": {"kind": "server_configuration", "info": {"version": VERSION}}}
-    print(json.dumps(log), flush=True)
+    sys.stdout.write(json.dumps(log) + "\n")
     try:
         web.run_app(start(), host=host, port=port, access_log=None, shutdown_timeout=DRAIN_SECONDS, print=None)
     except (OSError, asyncpg.PostgresError) as error:

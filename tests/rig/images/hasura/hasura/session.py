@@ -46,7 +46,9 @@ class Gate:
         if self.unauthorized_role:
             return Session(self.unauthorized_role, {})
         if self.jwt:
-            raise Refused("Missing 'Authorization' or 'Cookie' header in JWT authentication mode", "invalid-headers", 401)
+            raise Refused(
+                "Missing 'Authorization' or 'Cookie' header in JWT authentication mode", "invalid-headers", 401
+            )
         raise Refused("x-hasura-admin-secret/x-hasura-access-key required, but not found", "access-denied", 401)
 
     def _from_token(self, token: str, asked: str | None) -> Session:

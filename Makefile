@@ -1,0 +1,47 @@
+# Every target installs what it needs. On a fresh Debian machine: make demo, make test.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+NAME ?= demo
+BIN := .venv/bin
+
+.PHONY: help demo demo-down test test-fast lint format bench docs clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One at a time, so that two makes at once do not install into each other.
+$(BIN)/.ready: pyproject.toml
+	@./.ci/install $(PYTHON) .venv
+
+demo: $(BIN)/.ready ## Bring the quickstart stack up on the local engine and show that it works (NAME=demo)
+	@$(BIN)/python tests/demo.py up $(NAME)
+
+demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
+	@$(BIN)/python tests/demo.py down $(NAME)
+
+test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
+	@$(MAKE) --no-print-directory lint
+	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest
+
+test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
+	$(BIN)/pytest -m "not docker and not slow" -q
+
+lint: $(BIN)/.ready ## Style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: $(BIN)/.ready ## Put the source into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(BIN)/.ready ## Speed, as ratios against something real in the same run
+	$(BIN)/python -m tests.bench
+
+docs: $(BIN)/.ready ## The documentation as a site, in site/
+	@$(BIN)/pip install -q -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+clean: ## Remove what the targets made, except the demo's data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache site dist
