@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -60,6 +60,11 @@ class Service(Model):
 
     Subclass it for a service of your own; nothing has to be registered.
     """
+
+    #: In a project made of env files: the variable that, set to true, adds this service.
+    enabled_by: ClassVar[str] = ""
+    #: In a project made of env files: which of its fields each variable sets.
+    variables: ClassVar[Mapping[str, str]] = {}
 
     #: The Compose key.
     name: str
