@@ -94,6 +94,8 @@ class Postgres(Service):
             entrypoint=["sh", "-c", f'PGPASSWORD="$$(cat /run/secrets/{PASSWORD})" exec {psql}'],
             user="postgres",
             secrets=list(secrets),
+            # The image declares a volume there: without this every run would leave a nameless one behind.
+            tmpfs="/var/lib/postgresql/data",
             configs=[compose.ServiceConfig(source=f"{self.name}-setup.sql", target="/setup.sql")],
             depends_on={self.name: compose.DependsOn(condition="service_healthy")},
             restart="no",
