@@ -30,9 +30,10 @@ def engine() -> None:
     """A Docker engine with Compose on this machine."""
     if ENGINE == "none":
         pytest.skip("NSELF_TEST_ENGINE=none")
+    from rig.shell import alone  # noqa: PLC0415
+
     from nself_sdk.docker import engine as local  # noqa: PLC0415 (fast tests never need it)
     from nself_sdk.errors import DriverError  # noqa: PLC0415
-    from rig.shell import alone  # noqa: PLC0415
 
     try:
         if ENGINE == "install":

@@ -1,27 +1,24 @@
 """Is there a Docker engine with Compose here, and how to get one; knows nothing of projects or of remote hosts.
 
 ``examine`` only looks. ``repair`` installs what is missing from the distribution's own packages, starts the engine
-and tells each step. What to install is decided by pure functions; everything that touches the machine is a method
-of ``Machine``.
+and tells each step. What to do is decided by pure functions; ``Machine`` does it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shlex
-import subprocess
+import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nself_sdk.docker.machine import ENGINE_LOG, Machine
 from nself_sdk.errors import DriverError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable
 
 # `healthcheck.start_interval` needs engine 25 and Compose 2.24: without it every first probe waits a whole interval.
 ENGINE_MINIMUM: Final = (25,)
@@ -31,10 +28,6 @@ NO_MINIMUM: Final = (0,)
 MANUAL: Final = "https://docs.docker.com/engine/install/"
 SOURCES_FILE: Final = Path("/etc/apt/sources.list.d/nself-docker.list")
 PIN_FILE: Final = Path("/etc/apt/preferences.d/nself-docker")
-ENGINE_LOG: Final = Path("/var/log/dockerd.log")
-LOCK_FILE: Final = Path("/run/lock/nself-engine.lock")
-LOCAL_SOCKETS: Final = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
-START_SECONDS: Final = 60.0
 
 # Debian 13 is the first whose engine and Compose are new enough, and its packages install on Debian 12 too.
 NEWER_DEBIAN: Final = {"bookworm": "trixie"}
@@ -52,21 +45,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str = ""
-
-    @property
-    def last_line(self) -> str:
-        """The last line it wrote, where tools put their reason."""
-        lines = (self.err.strip() or self.out.strip()).splitlines()
-        return lines[-1] if lines else f"exit code {self.code}"
-
-
-@dataclass(frozen=True)
 class Distribution:
     """The operating system, as /etc/os-release names it."""
 
@@ -74,24 +52,10 @@ class Distribution:
     codename: str
     name: str
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """What has to be installed: packages, and the newer suite they are taken from where the own one is too old."""
-
-    packages: tuple[str, ...]
-    suite: str = ""
-
     @property
-    def arguments(self) -> tuple[str, ...]:
-        """The packages as ``apt-get install`` wants them."""
-        return tuple(
-            f"{package}/{self.suite}" if self.suite and package.startswith("docker") else package
-            for package in self.packages
-        )
-
-
-# --- pure: what the machine's answers mean ---------------------------------------------------------------------
+    def newer_suite(self) -> str:
+        """The suite to take Docker from where the own one is too old; empty where it is not."""
+        return NEWER_DEBIAN.get(self.codename, "") if self.id == "debian" else ""
 
 
 def parsed_version(text: str) -> tuple[int, ...]:
@@ -102,12 +66,12 @@ def parsed_version(text: str) -> tuple[int, ...]:
 
 def parsed_distribution(os_release: str) -> Distribution:
     """Read the text of /etc/os-release."""
-    pairs = (line.split("=", 1) for line in os_release.splitlines() if "=" in line and not line.startswith("#"))
-    facts = {key.strip(): value.strip().strip("\"'") for key, value in pairs}
+    lines = (line.partition("=") for line in os_release.splitlines() if not line.startswith("#"))
+    facts = {key.strip(): value.strip().strip("\"'") for key, _, value in lines}
     return Distribution(
         id=facts.get("ID", "linux"),
         codename=facts.get("VERSION_CODENAME", ""),
-        name=facts.get("PRETTY_NAME") or facts.get("NAME") or "this system",
+        name=facts.get("PRETTY_NAME", "this system"),
     )
 
 
@@ -135,11 +99,11 @@ def pin(suite: str) -> str:
     )
 
 
-def recipe(distribution: Distribution, missing: Iterable[str]) -> Recipe:
-    """Return what to install on a distribution so that nothing is missing.
+def packages(distribution: Distribution, missing: Iterable[str]) -> tuple[str, ...]:
+    """Return what to give ``apt-get install`` so that nothing is missing.
 
     Raises:
-        DriverError: its packages are not known here.
+        DriverError: the distribution's packages are not known here.
     """
     if distribution.id not in {"debian", "ubuntu"}:
         raise DriverError(
@@ -147,79 +111,16 @@ def recipe(distribution: Distribution, missing: Iterable[str]) -> Recipe:
             f"Install the engine, the Compose plugin and buildx by hand: {MANUAL}",
         )
     ubuntu = distribution.id == "ubuntu"
-    packages = {
-        # Debian 13 splits the client off; Ubuntu's docker.io contains it.
-        "docker client": ("docker.io",) if ubuntu else ("docker-cli",),
-        # Recommended, not required, by Debian's package; without it no container gets a network.
-        "docker engine": ("docker.io", "iptables"),
-        "docker compose": ("docker-compose-v2",) if ubuntu else ("docker-compose",),
-        "docker buildx": ("docker-buildx",),
+    suite = f"/{distribution.newer_suite}" if distribution.newer_suite else ""
+    carriers = {
+        # Debian splits the client off; Ubuntu's docker.io contains it.
+        "docker client": ("docker.io",) if ubuntu else (f"docker-cli{suite}",),
+        # iptables is only recommended by some of the packages, and without it no container gets a network.
+        "docker engine": (f"docker.io{suite}", "iptables"),
+        "docker compose": ("docker-compose-v2",) if ubuntu else (f"docker-compose{suite}",),
+        "docker buildx": (f"docker-buildx{suite}",),
     }
-    wanted = dict.fromkeys(package for name in missing for package in packages[name])
-    suite = "" if ubuntu else NEWER_DEBIAN.get(distribution.codename, "")
-    return Recipe(tuple(wanted), suite)
-
-
-# --- effects: everything that touches the machine --------------------------------------------------------------
-
-
-class Machine:
-    """The computer this runs on. A test gives its own."""
-
-    def run(self, *command: str) -> Answer:
-        """Run a command to its end with nothing on its stdin; a missing program is exit code 127."""
-        environment = os.environ | {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
-            )
-        except OSError as error:
-            return Answer(127, "", f"{command[0]}: {error.strerror}")
-        return Answer(done.returncode, done.stdout, done.stderr)
-
-    def is_root(self) -> bool:
-        """Whether packages may be installed."""
-        return os.geteuid() == 0
-
-    def docker_host(self) -> str:
-        """Where ``DOCKER_HOST`` points; empty for the local engine."""
-        host = os.environ.get("DOCKER_HOST", "")
-        return "" if host in LOCAL_SOCKETS else host
-
-    def has_systemd(self) -> bool:
-        """Whether systemd is what started this machine: the program alone may lie about in a container."""
-        return Path("/run/systemd/system").is_dir()
-
-    def read(self, path: Path) -> str:
-        """Return a file's text, empty where there is none."""
-        try:
-            return path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-
-    def write(self, path: Path, text: str) -> None:
-        """Write a file readable by all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
-
-    def start_daemon(self) -> None:
-        """Start dockerd by hand, in a session of its own, so that it outlives this process."""
-        with ENGINE_LOG.open("ab") as log:
-            subprocess.Popen(  # the engine stays behind on purpose
-                ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
-            )
-
-    def pause(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold a lock of the machine: two repairs at once take turns."""
-        with LOCK_FILE.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    return tuple(dict.fromkeys(package for name in missing for package in carriers[name]))
 
 
 def examine(machine: Machine | None = None) -> tuple[Finding, ...]:
@@ -250,12 +151,12 @@ def repair(report: Callable[[str], None], machine: Machine | None = None) -> Non
         return
     _refuse_where_hopeless(machine)
     with machine.alone():
-        if not _engine_is_just_stopped(machine):
-            _install(machine, report)
+        if missing := _uninstalled(machine):
+            _install(machine, report, missing)
         _start(machine, report)
     for finding in examine(machine):
         if not finding.ok:
-            raise DriverError(f"{finding.name}: {finding.detail}, even after the installation.", finding.fix)
+            raise DriverError(f"{finding.name}: {finding.detail}, even after the installation.", f"By hand: {MANUAL}")
         report(f"{finding.name}: {finding.detail}")
 
 
@@ -278,11 +179,11 @@ def _missing(machine: Machine) -> tuple[str, ...]:
     return tuple(finding.name for finding in examine(machine) if not finding.ok)
 
 
-def _engine_is_just_stopped(machine: Machine) -> bool:
-    """Tell whether only the engine is missing, and that it is installed and new enough: no package is needed then."""
+def _uninstalled(machine: Machine) -> tuple[str, ...]:
+    """Return what needs packages: not an engine that is merely stopped, which may come from another source."""
     installed = machine.run("dockerd", "--version")
-    new_enough = installed.code == 0 and parsed_version(installed.out) >= ENGINE_MINIMUM
-    return _missing(machine) in {(), ("docker engine",)} and new_enough
+    stopped = installed.code == 0 and parsed_version(installed.out) >= ENGINE_MINIMUM
+    return tuple(name for name in _missing(machine) if not (stopped and name == "docker engine"))
 
 
 def _refuse_where_hopeless(machine: Machine) -> None:
@@ -292,9 +193,8 @@ def _refuse_where_hopeless(machine: Machine) -> None:
             "Repair it there, or `unset DOCKER_HOST` to work with an engine of this machine.",
         )
     if not machine.is_root():
-        raise DriverError(
-            "Installing packages and starting the engine needs root.", "Run: sudo nself-sdk doctor --fix"
-        )
+        again = f"sudo {shlex.quote(sys.executable)} -m nself_sdk doctor --fix"
+        raise DriverError("Installing packages and starting the engine needs root.", f"Run: {again}")
 
 
 def _do(machine: Machine, report: Callable[[str], None], *command: str) -> str:
@@ -305,17 +205,14 @@ def _do(machine: Machine, report: Callable[[str], None], *command: str) -> str:
     return answer.out
 
 
-def _install(machine: Machine, report: Callable[[str], None]) -> None:
+def _install(machine: Machine, report: Callable[[str], None], missing: Iterable[str]) -> None:
     distribution = parsed_distribution(machine.read(Path("/etc/os-release")))
-    # An installed but stopped engine is missing too: apt then has nothing to do for it.
-    wanted = recipe(distribution, _missing(machine))
+    wanted = packages(distribution, missing)
     _do(machine, report, "apt-get", "update", "-qq")
-    if wanted.suite:
-        _add_suite(machine, report, distribution.codename, wanted.suite)
-    _do(
-        machine, report, "apt-get", "install", "-y", "-qq", "--no-install-recommends",
-        "-o", "DPkg::Lock::Timeout=300", *wanted.arguments,
-    )  # fmt: skip
+    if distribution.newer_suite:
+        _add_suite(machine, report, distribution.codename, distribution.newer_suite)
+    quiet = ("-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300")
+    _do(machine, report, "apt-get", "install", *quiet, *wanted)
 
 
 def _add_suite(machine: Machine, report: Callable[[str], None], codename: str, suite: str) -> None:
@@ -341,13 +238,12 @@ def _start(machine: Machine, report: Callable[[str], None]) -> None:
     else:
         report(f"Starting dockerd by hand (there is no systemd); its log is {ENGINE_LOG}.")
         machine.start_daemon()
-    waited = 0.0
+    until = time.monotonic() + machine.patience
     while not _answers(machine):
-        if waited >= START_SECONDS:
+        if time.monotonic() > until:
             log = "".join(f"\n  | {line}" for line in machine.read(ENGINE_LOG).splitlines()[-12:])
-            raise DriverError(f"The Docker engine does not answer after {START_SECONDS:.0f} seconds.{log}")
-        machine.pause(0.25)
-        waited += 0.25
+            raise DriverError(f"The Docker engine does not answer after {machine.patience:.0f} seconds.{log}")
+        time.sleep(0.25)
 
 
 def _answers(machine: Machine) -> bool:

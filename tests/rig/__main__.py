@@ -10,7 +10,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-from rig.images import describe, ensure_images, ensure_recipes  # noqa: E402 (after the path is set)
+from rig.images import describe, ensure_images, ensure_recipes, prune  # noqa: E402 (after the path is set)
 from rig.recipes import by_repository  # noqa: E402
 from rig.shell import RigError  # noqa: E402
 from rig.vps import clean  # noqa: E402
@@ -33,6 +33,7 @@ def main() -> int:
             ensure_recipes(("vps",), _say)
         elif arguments.command == "clean":
             clean(_say)
+            prune(_say)
         else:
             for repository, found in by_repository().items():
                 print(f"{repository:<28} {found.kind:<9} {found.description}")

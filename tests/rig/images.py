@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 
 from rig.base import build_base
-from rig.recipes import Recipe, closure, recipe, recipe_for, split
+from rig.recipes import INTERNAL, Recipe, closure, every, recipe, recipe_for, split
 from rig.shell import RigError, alone, docker
 
 Report = Callable[[str], None]
 
+LABEL = "dev.nself.rig"
 MODE = "NSELF_RIG_IMAGES"
 PARALLEL = 2
 PROBE = "hello-world:latest"
@@ -55,13 +56,14 @@ def ensure_images(references: Iterable[str], report: Report = print) -> tuple[Im
     with alone("images"):
         here = _here()
         missing = tuple(name for name in wanted if _plain(name) not in here)
-        ours = tuple(name for name in wanted if here.get(_plain(name), "") not in {"", "upstream"})
-        if (missing or ours) and _registry_answers(needed=bool(missing)):
+        if missing and _registry_answers():
+            ours = tuple(name for name in wanted if name not in missing and here[_plain(name)].ours)
             _pull((*missing, *ours), report)
-        else:
-            _build((*missing, *ours), report)
-        here = _here()
-    return tuple(_image(name, here[_plain(name)]) for name in wanted)
+            here = _here()
+        elif changed := tuple(name for name in wanted if not _is_right(name, here)):
+            _build(changed, report)
+            here = _here()
+    return tuple(_image(name, ours=here[_plain(name)].ours) for name in wanted)
 
 
 def describe(images: Iterable[Image]) -> str:
@@ -69,35 +71,46 @@ def describe(images: Iterable[Image]) -> str:
     return "\n".join(str(image) for image in images)
 
 
+@dataclass(frozen=True)
+class _Tagged:
+    """What a tag of the local engine names, and whether the rig made it."""
+
+    id: str
+    ours: bool
+
+
+def _here() -> dict[str, _Tagged]:
+    """Return every tag of the local engine."""
+    row = "{{.Repository}}:{{.Tag}} {{.ID}}"
+    ours = set(docker("image", "ls", "--filter", f"label={LABEL}", "--format", row).splitlines())
+    every = docker("image", "ls", "--format", row).splitlines()
+    return {line.split()[0]: _Tagged(line.split()[1], line in ours) for line in every}
+
+
 def _plain(reference: str) -> str:
     return ":".join(split(reference))
 
 
-def _here() -> dict[str, str]:
-    """Return each tag of the local engine with the kind of its image: ours by its label, else `upstream`."""
-    every = "{{.Repository}}:{{.Tag}}"
-    kinds = dict.fromkeys(docker("image", "ls", "--format", every).split(), "upstream")
-    for kind in ("real", "stand-in", "internal", "base"):
-        labelled = docker("image", "ls", "--filter", f"label=dev.nself.rig={kind}", "--format", every)
-        kinds |= dict.fromkeys(labelled.split(), kind)
-    return kinds
+def _is_right(reference: str, here: dict[str, _Tagged]) -> bool:
+    """Tell whether a reference is the real image, or ours as the recipe now is."""
+    found = here.get(_plain(reference))
+    return found is not None and (not found.ours or here.get(recipe_for(reference).tag) == found)
 
 
-def _image(reference: str, kind: str) -> Image:
-    if kind == "upstream":
+def _image(reference: str, *, ours: bool) -> Image:
+    if not ours:
         return Image(reference, "real", "the upstream image")
-    return Image(reference, kind, recipe_for(reference).description)
+    found = recipe_for(reference)
+    return Image(reference, found.kind, found.description)
 
 
-def _registry_answers(*, needed: bool) -> bool:
-    """Ask whether images can be pulled, by pulling the smallest there is; only when something is missing."""
+def _registry_answers() -> bool:
+    """Ask whether images can be pulled, by pulling the smallest there is."""
     mode = os.environ.get(MODE, "")
     if mode in {"pull", "build"}:
         return mode == "pull"
     if mode:
         raise RigError(f"{MODE} is {mode!r}: it may be 'pull', 'build' or unset")
-    if not needed:
-        return False
     try:
         docker("pull", "--quiet", PROBE, timeout=PROBE_SECONDS)
     except RigError:
@@ -109,6 +122,8 @@ def _pull(references: tuple[str, ...], report: Report) -> None:
     for reference in references:
         started = time.monotonic()
         docker("pull", "--quiet", reference)
+        if "@" in reference:  # pulling by digest leaves no tag behind
+            docker("tag", reference, _plain(reference))
         report(f"{time.monotonic() - started:5.1f} s  pulled {reference}")
 
 
@@ -116,20 +131,16 @@ def _build(references: tuple[str, ...], report: Report) -> None:
     """Build what the references need and give each its upstream name."""
     recipes = {reference: recipe_for(reference) for reference in references}
     ensure_recipes(tuple(sorted({found.name for found in recipes.values()})), report)
-    ids = dict(line.split() for line in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines())
     for reference, found in recipes.items():
-        if ids.get(_plain(reference)) != ids[found.tag]:
-            docker("tag", found.tag, _plain(reference))
+        docker("tag", found.tag, _plain(reference))
 
 
 def ensure_recipes(names: tuple[str, ...], report: Report = print) -> None:
     """Build recipes by name, and before each what it is built on, two at a time."""
     here = _here()
-    graph = closure(names)
-    absent = {name for name in graph if recipe(name).tag not in here}
-    # What only unbuilt images are built on is not needed when those are all here.
-    needed = closure(tuple(name for name in names if name in absent))
-    stale = {name for name in needed if name in absent or (name == "base" and _is_old(recipe(name).tag))}
+    # What only finished images are built on is not needed any more.
+    needed = closure(tuple(name for name in names if recipe(name).tag not in here))
+    stale = {name for name in needed if recipe(name).tag not in here or (name == "base" and _is_old(recipe(name).tag))}
     order = TopologicalSorter({name: [on for on in needed[name] if on in stale] for name in stale})
     order.prepare()
     running: dict[Future[None], str] = {}
@@ -147,15 +158,20 @@ def _build_one(found: Recipe, report: Report) -> None:
     if found.name == "base":
         build_base(found.tag)
     else:
-        docker(
-            "build", "--progress=plain", "--pull=false", "--tag", found.tag, "--label", f"dev.nself.rig.recipe={found.name}",
-            "--file", "-", str(found.folder), text=found.dockerfile(),
-        )  # fmt: skip
+        options = ("--progress=plain", "--pull=false", "--tag", found.tag, "--file", "-")
+        docker("build", *options, str(found.folder), text=found.dockerfile())
     report(f"{time.monotonic() - started:5.1f} s  built {found.name}")
 
 
 def _is_old(tag: str) -> bool:
-    if tag not in _here():
-        return False
     created = json.loads(docker("image", "inspect", tag))[0]["Created"]
-    return datetime.now(timezone.utc) - datetime.fromisoformat(created) > BASE_LASTS
+    return datetime.now(UTC) - datetime.fromisoformat(created) > BASE_LASTS
+
+
+def prune(report: Report = print) -> None:
+    """Remove what former recipes left in the engine; layers that present ones share stay."""
+    current = {found.tag for found in map(recipe, closure(tuple(every())))}
+    for tag in docker("image", "ls", "--filter", f"label={LABEL}", "--format", "{{.Repository}}:{{.Tag}}").split():
+        if tag.startswith(f"{INTERNAL}/") and tag not in current:
+            docker("image", "rm", tag)
+            report(f"removed {tag}")

@@ -66,11 +66,15 @@ def recipe(name: str) -> Recipe:
     )
 
 
+def every() -> tuple[str, ...]:
+    """Return the names of all recipes."""
+    return tuple(path.name for path in sorted(FOLDER.iterdir()) if (path / "Dockerfile").is_file())
+
+
 @cache
 def by_repository() -> dict[str, Recipe]:
     """Return the recipe that stands for each upstream repository."""
-    recipes = (recipe(path.name) for path in sorted(FOLDER.iterdir()) if (path / "Dockerfile").is_file())
-    return {repository: found for found in recipes for repository in found.repositories}
+    return {repository: found for found in map(recipe, every()) for repository in found.repositories}
 
 
 def recipe_for(reference: str) -> Recipe:

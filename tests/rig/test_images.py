@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import urllib.request
 import uuid
 from typing import Any
 
 import pytest
+
 from rig.images import describe
 from rig.recipes import recipe_for, split
 from rig.shell import RigError, docker
@@ -100,7 +102,7 @@ def eventually(what: Any, seconds: float = 30) -> Any:
 @pytest.fixture(scope="module")
 def stack(rig_images):
     images = rig_images(POSTGRES, REDIS, NGINX, HASURA, AUTH, PYTHON)
-    print(describe(images))
+    sys.stdout.write(describe(images) + "\n")
     made = Stack(f"nself-rig-{uuid.uuid4().hex[:8]}")
     docker("network", "create", "--label", f"dev.nself.rig.run={made.name}", made.name)
     try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import urllib.request
 
 import pytest
+
 from rig.shell import RigError, docker
+from rig.vps import vps as host
 
 pytestmark = pytest.mark.docker
 NGINX = "nginx:1.30.4-alpine3.24"
@@ -60,9 +63,7 @@ def test_it_comes_back_after_a_power_failure_with_its_data(vps):
     vps.ssh("true")
 
 
-def test_nothing_is_left_of_a_host(engine):
-    from rig.vps import vps as host
-
+def test_nothing_is_left_of_a_host():
     volumes = set(docker("volume", "ls", "-q").split())
     with host(MaxStartups="2:100:2") as made:
         assert "maxstartups 2:100:2" in made.exec("sshd", "-T")
@@ -81,8 +82,6 @@ def _with_hosts(vps, folder):
 
 
 def _until(what, seconds=30):
-    import time
-
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until
@@ -91,7 +90,7 @@ def _until(what, seconds=30):
 
 def _status(port):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:  # noqa: S310 (our own)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
             return answer.status
     except OSError:
         return None

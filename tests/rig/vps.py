@@ -223,7 +223,9 @@ def _free_ports(count: int) -> tuple[int, ...]:
 
 def clean(report: Callable[[str], None] = print) -> None:
     """Remove the hosts of runs that are dead: whoever kills a test run with SIGKILL leaves one behind."""
-    rows = docker("ps", "-a", "--filter", "label=dev.nself.rig=vps", "--format", '{{.Names}} {{.Label "dev.nself.rig.pid"}}')
+    rows = docker(
+        "ps", "-a", "--filter", "label=dev.nself.rig=vps", "--format", '{{.Names}} {{.Label "dev.nself.rig.pid"}}'
+    )
     for name, pid in (row.split() for row in rows.splitlines()):
         if not Path(f"/proc/{pid}").exists():
             docker("rm", "-fv", name)

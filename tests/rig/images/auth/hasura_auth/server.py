@@ -169,11 +169,14 @@ async def track() -> None:
         return
     async with aiohttp.ClientSession(headers=headers) as client:
         for name in TRACKED:
-            command = {"type": "pg_track_table", "args": {"source": "default", "table": {"schema": "auth", "name": name}}}
+            command = {
+                "type": "pg_track_table",
+                "args": {"source": "default", "table": {"schema": "auth", "name": name}},
+            }
             async with client.post(url, json=command) as answer:
                 text = await answer.text()
-                if answer.status != 200 and "already-tracked" not in text:  # noqa: PLR2004 (HTTP's own word)
-                    print(f"hasura did not track auth.{name}: {text}", file=sys.stderr, flush=True)
+                if answer.status != 200 and "already-tracked" not in text:
+                    sys.stderr.write(f"hasura did not track auth.{name}: {text}\n")
 
 
 async def start() -> web.Application:
@@ -204,7 +207,7 @@ async def start() -> web.Application:
 def main() -> None:
     """Serve until SIGTERM, then finish what is in flight."""
     port = int(setting("PORT", "4000"))
-    print(json.dumps({"msg": "starting", "version": VERSION, "port": port}), flush=True)
+    sys.stdout.write(json.dumps({"msg": "starting", "version": VERSION, "port": port}) + "\n")
     try:
         web.run_app(start(), host="0.0.0.0", port=port, access_log=None, shutdown_timeout=30, print=None)  # noqa: S104
     except (OSError, asyncpg.PostgresError) as error:

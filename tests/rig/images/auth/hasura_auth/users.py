@@ -55,7 +55,9 @@ class Users:
         async with self.pool.acquire() as connection, connection.transaction():
             user = await connection.fetchrow(INSERT, email, hashed.decode(), email, verified, self.roles[0], ticket)
             for role in self.roles if user else ():
-                await connection.execute("insert into auth.user_roles (user_id, role) values ($1, $2)", user["id"], role)
+                await connection.execute(
+                    "insert into auth.user_roles (user_id, role) values ($1, $2)", user["id"], role
+                )
         return user
 
     async def check(self, email: str, password: str) -> asyncpg.Record | None:

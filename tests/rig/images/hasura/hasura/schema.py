@@ -6,36 +6,28 @@ from functools import cache
 from typing import Any
 
 from graphql import (
-    GraphQLArgument as Argument,
-)
-from graphql import (
+    GraphQLArgument,
     GraphQLBoolean,
     GraphQLEnumType,
+    GraphQLField,
     GraphQLFloat,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInt,
+    GraphQLList,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
-)
-from graphql import (
-    GraphQLField as Field,
-)
-from graphql import (
-    GraphQLInputField as Input,
-)
-from graphql import (
-    GraphQLList as Many,
-)
-from graphql import (
-    GraphQLNonNull as Always,
 )
 
 from hasura.model import Link, Model, Right
 from hasura.rows import Rows
 from hasura.tables import Table
 
+Argument, Field, Input = GraphQLArgument, GraphQLField, GraphQLInputField
+Many, Always = GraphQLList, GraphQLNonNull
 KNOWN = {"int4": GraphQLInt, "int2": GraphQLInt, "bool": GraphQLBoolean, "float8": GraphQLFloat,
          "text": GraphQLString, "varchar": GraphQLString}  # fmt: skip
 DIRECTIONS = GraphQLEnumType(
