@@ -1,7 +1,6 @@
 """What every part of a Compose file has in common: immutable, exactly what was written, extensions allowed."""
 
-from __future__ import annotations
-
+from threading import Lock
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
@@ -9,14 +8,13 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    JsonValue,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 
 from nself_sdk.compose.problems import UNKNOWN_KEY, problems_of
-from nself_sdk.compose.tree import mapping_in
+from nself_sdk.compose.tree import is_plain, mapping_in
 from nself_sdk.errors import DeclarationError
 
 
@@ -26,7 +24,27 @@ def _check_extension(key: str, info: ValidationInfo) -> str:
     raise ValueError(UNKNOWN_KEY)
 
 
+def _check_plain(value: Any) -> Any:
+    if is_plain(value):
+        return value
+    raise ValueError("an extension holds texts, numbers, true, false, null, lists and mappings of these")
+
+
+_BUILDING = Lock()
+
+
+def build(model: type[BaseModel]) -> None:
+    """Let pydantic make the validator of a model at its first use: making all of them would slow every import.
+
+    Pydantic itself does not lock this, and two threads may come at once.
+    """
+    if not model.__pydantic_complete__:
+        with _BUILDING:
+            model.model_rebuild()
+
+
 if TYPE_CHECKING:
+    from pydantic import JsonValue
 
     class _Model(BaseModel):
         """Pydantic's own, so that type checkers see the signatures of the constructors."""
@@ -38,6 +56,7 @@ else:
 
         def __call__(cls, *values: Any, **fields: Any) -> Any:
             """Build one element; every problem with it is in the one error."""
+            build(cls)
             if values:
                 fields = {**dict(zip(cls.positional, values, strict=False)), **fields}
             try:
@@ -46,7 +65,9 @@ else:
                 raise DeclarationError(problems_of(error, cls, fields)) from None
 
     class _Model(BaseModel, metaclass=_ModelType):
-        __pydantic_extra__: dict[Annotated[str, AfterValidator(_check_extension)], JsonValue]
+        __pydantic_extra__: dict[
+            Annotated[str, AfterValidator(_check_extension)], Annotated[Any, AfterValidator(_check_plain)]
+        ]
 
         positional: ClassVar[tuple[str, ...]] = ()
 
@@ -58,7 +79,7 @@ class Element(_Model):
     back. Elements do not change; `replace` makes a changed copy.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, defer_build=True)
 
     positional: ClassVar[tuple[str, ...]] = ()
     octal: ClassVar[frozenset[str]] = frozenset()
@@ -85,7 +106,7 @@ class Element(_Model):
         return {key: value for key, value in mapping.items() if value is not None or key not in absent}
 
     @property
-    def extensions(self) -> dict[str, JsonValue]:
+    def extensions(self) -> dict[str, "JsonValue"]:
         """The ``x-`` keys, and any other unknown ones that the caller accepted."""
         return dict(self.__pydantic_extra__ or {})
 

@@ -7,8 +7,8 @@ from typing import Any, Self, TypeVar
 from pydantic import Field, PrivateAttr, ValidationError
 
 from nself_sdk.compose import addition
-from nself_sdk.compose.element import Element
-from nself_sdk.compose.files import read_text
+from nself_sdk.compose.element import Element, build
+from nself_sdk.compose.files import LARGEST_FILE, read_text
 from nself_sdk.compose.networks import Network
 from nself_sdk.compose.problems import problems_of
 from nself_sdk.compose.service import Job, Service
@@ -65,29 +65,32 @@ class ComposeFile(Element):
     _tags: dict[Path, Tag] = PrivateAttr(default_factory=dict[Path, Tag])
 
     @classmethod
-    def load(cls, path: str | FilePath, *, unknown_keys: bool = False) -> Self:
+    def load(cls, path: str | FilePath, *, unknown_keys: bool = False, largest: int = LARGEST_FILE) -> Self:
         """Read a file.
 
         Args:
             path: where it is.
             unknown_keys: accept keys that the specification does not know, and keep them.
+            largest: bytes that the file may have.
 
         Raises:
             DeclarationError: it cannot be read, is not YAML, or does not follow the specification.
         """
-        return cls.loads(read_text(FilePath(path)), name=str(path), unknown_keys=unknown_keys)
+        text = read_text(FilePath(path), largest)
+        return cls.loads(text, name=str(path), unknown_keys=unknown_keys, largest=largest)
 
     @classmethod
-    def loads(cls, text: str, *, name: str = "", unknown_keys: bool = False) -> Self:
+    def loads(cls, text: str, *, name: str = "", unknown_keys: bool = False, largest: int = LARGEST_FILE) -> Self:
         """Read the text of a file; ``name`` stands for it in messages, see `load`."""
         # The YAML library is imported by those who read files only.
         from nself_sdk.compose.reading import read  # noqa: PLC0415 - lazy, see above
 
-        value, tags = read(text, name)
+        value, tags = read(text, name, largest)
         if not isinstance(value, dict):
             raise DeclarationError(Problem(name, "expected a mapping with 'services'", "write at least one service"))
         for path in (path for path, tag in tags.items() if tag.is_reset):
             value = without(value, path)
+        build(cls)
         try:
             file = cls.model_validate(value, context={"unknown_keys": unknown_keys})
         except ValidationError as error:

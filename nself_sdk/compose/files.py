@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_FILE = 1024 * 1024
-"""Bytes of one file."""
+"""Bytes of one file, if the caller does not say more."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
     """The text of a regular file.
 
     Raises:
@@ -29,15 +29,15 @@ def read_text(path: Path) -> str:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DeclarationError(Problem(str(path), "is not a regular file", "name a file"))
-        content = file.read(LARGEST_FILE + 1)
-    check_size(len(content), str(path))
+        content = file.read(largest + 1)
+    check_size(len(content), str(path), largest)
     return _decoded(content, str(path))
 
 
-def check_size(size: int, name: str) -> None:
-    """Refuse more than `LARGEST_FILE`."""
-    if size > LARGEST_FILE:
-        raise DeclarationError(Problem(name, f"is larger than {LARGEST_FILE} bytes", "split it with 'include'"))
+def check_size(size: int, name: str, largest: int) -> None:
+    """Refuse more bytes than are allowed."""
+    if size > largest:
+        raise DeclarationError(Problem(name, f"is larger than {largest} bytes", "split it with 'include'"))
 
 
 def _decoded(content: bytes, name: str) -> str:

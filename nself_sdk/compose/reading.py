@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 DEEPEST = 64
 """Levels of nesting."""
-MOST_VALUES = LARGEST_FILE
-"""Values of one file after its aliases are filled in."""
 
 _MERGE = CORE + "merge"
 _COMPOSE_TAGS = frozenset({"!reset", "!override"})
@@ -50,19 +48,20 @@ class _RefusedError(Exception):
         self.mark, self.what, self.fix = event.start_mark, what, fix
 
 
-def read(text: str, name: str = "") -> Document:
+def read(text: str, name: str = "", largest: int = LARGEST_FILE) -> Document:
     """Read one YAML document.
 
     Args:
         text: the file's text.
         name: the file's name, for messages.
+        largest: characters it may have, and values after its aliases are filled in.
 
     Raises:
         DeclarationError: it is not YAML, or more than the limits allow.
     """
-    check_size(len(text), name)
+    check_size(len(text), name, largest)
     try:
-        reader = _Reader(text)
+        reader = _Reader(text, largest)
         document = reader.document()
     except _RefusedError as refused:
         problem = Problem(_place(name, refused.mark), refused.what, refused.fix)
@@ -105,7 +104,8 @@ def _duplicate_problems(duplicates: list[tuple[Path, Any]], text: str, name: str
 class _Reader:
     """Builds values from the events of one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most_values: int) -> None:
+        self.most_values = most_values
         self.next = EventLoader(text).get_event
         self.anchors: dict[str, _Anchored] = {}
         self.tags: dict[Path, Tag] = {}
@@ -155,8 +155,8 @@ class _Reader:
             raise _RefusedError(event, f"unknown alias {event.anchor!r}", "define it before its use, and not around it")
         anchored = self.anchors[event.anchor]
         self.count += anchored.size
-        if self.count > MOST_VALUES:
-            raise _RefusedError(event, f"aliases blow this file up to more than {MOST_VALUES} values")
+        if self.count > self.most_values:
+            raise _RefusedError(event, f"aliases blow this file up to more than {self.most_values} values")
         self.tags.update({(*self.path, *below): tag for below, tag in anchored.tags.items()})
         return anchored.value
 

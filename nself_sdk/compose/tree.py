@@ -49,6 +49,15 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list | tuple)
 
 
+def is_plain(value: object) -> bool:
+    """Whether it is what a YAML file can hold."""
+    if is_mapping(value):
+        return all(type(key) is str and is_plain(item) for key, item in value.items())
+    if is_list(value):
+        return all(is_plain(item) for item in value)
+    return value is None or isinstance(value, str | int | float)
+
+
 def mapping_in(value: object) -> dict[str, Any] | None:
     """The value itself if it is a mapping."""
     return value if is_mapping(value) else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nself_sdk.compose.tree import Path, Tag
 
 _PLAIN = re.compile(r"(?![-?:](?:\s|$))[^\s,\[\]{}#&*!|>'\"%@`](?:[^\s:#]|:(?=\S)|(?<=\S)#| (?=[^\s#]))*")
-_UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _SHORT_LIST = 100
 _LONGEST_KEY = 120
 _ARGUMENTS = frozenset({"test", "command", "entrypoint"})
@@ -132,13 +132,19 @@ def quoted(text: str, indent: int | None) -> str:
     """One text as a scalar: plain, as a block if it has lines and ``indent`` allows one, or in quotes."""
     if _PLAIN.fullmatch(text) and is_text_everywhere(text):
         return text
-    if _UNPRINTABLE.search(text):
+    if _is_unprintable(text):
         return _double(text)
     if "\n" in text:
         return _double(text) if indent is None or not text.strip("\n") else _block(text, indent)
     if "'" not in text and "\t" not in text and ("\\" in text or '"' in text):
         return f"'{text}'"
     return _double(text)
+
+
+def _is_unprintable(text: str) -> bool:
+    if text.isascii():
+        return not text.replace("\n", "").replace("\t", "").isprintable()
+    return re.search(_UNPRINTABLE, text) is not None
 
 
 def _block(text: str, indent: int) -> str:
@@ -154,7 +160,7 @@ def _block(text: str, indent: int) -> str:
 def _double(text: str) -> str:
     """In double quotes, as JSON writes it: a YAML parser reads the same, but for what JSON leaves unescaped."""
     escaped = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: _escape(match[0]), escaped)
+    return re.sub(_UNPRINTABLE, lambda match: _escape(match[0]), escaped) if _is_unprintable(escaped) else escaped
 
 
 def _escape(character: str) -> str:
