@@ -38,11 +38,34 @@ def _domain(text: str) -> str:
     if "://" in text or "/" in text or ":" in text:
         raise ValueError(f"{text!r} is not a bare host name; leave out the scheme, the port and the path")
     name = text.lower().removesuffix(".")
-    if len(name) > _LONGEST_NAME or not all(is_dns_label(label) for label in name.split(".")):
-        raise ValueError(f"{text!r} is not a host name; use letters, digits, hyphens and dots")
+    labels = name.split(".")
+    if not text.isascii():
+        raise ValueError(f"{text!r} is not ASCII; write the name in its punycode form, xn--...")
+    if wrong := [label for label in labels if not is_dns_label(label)]:
+        raise ValueError(f"{text!r} is not a host name: {_why(wrong[0])}")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"{text!r} is not a host name: it has {len(name)} characters, more than {_LONGEST_NAME}")
+    if labels[-1].isdecimal():
+        raise ValueError(f"{text!r} is an address or ends in a number; write a name, certificates are made for names")
     return name
 
 
+def _why(label: str) -> str:
+    """What keeps a text from being a label."""
+    if illegal := re.search(r"[^a-z0-9-]", label):
+        return f"{illegal[0]!r} is not allowed; use letters, digits, hyphens and dots"
+    if not label:
+        return "there is nothing between two dots"
+    return f"{label!r} " + ("starts or ends with a hyphen" if "-" in {label[0], label[-1]} else "is longer than 63")
+
+
+def _label(text: str) -> str:
+    if is_dns_label(text):
+        return text
+    raise ValueError("an environment's name is made of lower-case letters, digits and inner hyphens, at most 63")
+
+
+Label = Annotated[str, AfterValidator(_label)]
 #: A bare host name, lower case.
 Domain = Annotated[str, AfterValidator(_domain)]
 PublishedPort = Annotated[int, Field(ge=1, le=65535)]
@@ -55,7 +78,7 @@ class Environment(Model):
     ``Environment.named("prod", domain="example.com")``.
     """
 
-    name: str
+    name: Label
     profile: Profile
     domain: Domain = "localhost"
     #: Where the certificate comes from: a CA of this machine's own, or files that the user provides.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nself_sdk.errors import DeclarationError, Problem
+
+#: Characters of a wrong value that a message shows.
+_LONGEST_VALUE = 80
 
 if TYPE_CHECKING:
     # Type checkers would stop checking a constructor's arguments behind a metaclass with a __call__.
@@ -47,9 +50,24 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 def _problem(detail: Any, model: type[BaseModel]) -> Problem:
     where = ".".join((model.__name__, *map(str, detail["loc"])))
     if detail["type"] != "extra_forbidden":
-        given = "" if detail["type"] == "missing" else f" (got {detail['input']!r})"
+        given = "" if detail["type"] == "missing" else f" (got {_shown(detail['input'])})"
         return Problem(where, detail["msg"].removeprefix("Value error, ") + given)
-    return Problem(where, "unknown key", did_you_mean(str(detail["loc"][-1]), list(model.model_fields)))
+    *path, unknown = map(str, detail["loc"])
+    return Problem(where, "unknown key", did_you_mean(unknown, list(_inner(model, path).model_fields)))
+
+
+def _inner(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    """The model that the fields of that path lead to."""
+    for step in path:
+        field = model.model_fields.get(step)
+        annotations = (field.annotation, *get_args(field.annotation)) if field else ()
+        model = next((kind for kind in annotations if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+    return model
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -26,13 +26,15 @@ class Route(Model):
 
     name: str
     port: int = Field(ge=1, le=65535)
-    service: str = ""
+    service: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     #: Seconds without a byte after which the edge gives up on a request.
     read_timeout: int = Field(default=60, ge=1)
-    #: Exact paths that are for the inside only: the edge answers 404.
+    #: Paths that are for the inside only: the edge answers 404. One that ends in a slash hides all below it.
     hidden: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")], ...] = ()
     #: The largest request body, in nginx's notation.
-    max_body: str = Field(default="10m", pattern=r"^[1-9][0-9]*[kmg]?$")
+    max_body: str = Field(default="10m", pattern=r"^(0|[1-9][0-9]*[kmg]?)$")
+    #: The name of the secret that the edge asks for, as the password of the user ``operator``; nobody when empty.
+    login: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
 
     @field_validator("name")
     @classmethod
@@ -40,6 +42,15 @@ class Route(Model):
         if all(is_dns_label(label) for label in name.split(".")):
             return name
         raise ValueError("a route is a DNS label such as 'api', or a full domain such as 'api.example.com'")
+
+
+class Metrics(Model):
+    """Where a service offers its metrics, in Prometheus' text format, to the inside of the stack."""
+
+    port: int = Field(ge=1, le=65535)
+    path: str = Field(default="/metrics", pattern=r"^/[A-Za-z0-9/_.-]*$")
+    #: The Compose key of who answers; catalog services leave it out (it is themselves).
+    service: str = ""
 
 
 class Secret(Model):
@@ -63,6 +74,8 @@ class Service(Model):
 
     #: In a project made of env files: the variable that, set to true, adds this service.
     enabled_by: ClassVar[str] = ""
+    #: Whether it is an edge: what answers the requests for the routes that the others offer.
+    serves_routes: ClassVar[bool] = False
     #: In a project made of env files: which of its fields each variable sets.
     variables: ClassVar[Mapping[str, str]] = {}
 
@@ -71,7 +84,7 @@ class Service(Model):
     #: Variables to add to the container, over the service's own. Not for secrets.
     environment: dict[str, str] = Field(default_factory=dict)
     #: The most memory that its container may use, as Compose writes sizes.
-    memory: str = Field(default="256m", pattern=r"^[1-9][0-9]*[kmg]$")
+    memory: str = "256m"
 
     @field_validator("name")
     @classmethod
@@ -80,12 +93,24 @@ class Service(Model):
             return name
         raise ValueError("a service's name is a DNS label: lower-case letters, digits and inner hyphens, at most 63")
 
+    # Not a pattern of the field: a subclass with another default would lose it.
+    @field_validator("memory")
+    @classmethod
+    def _is_size(cls, memory: str) -> str:
+        if re.fullmatch(r"[1-9][0-9]*[kmg]", memory):
+            return memory
+        raise ValueError("a size is a whole number and one of k, m, g, such as '512m'")
+
     def requires(self) -> tuple[type[Service], ...]:
         """The kinds of service that must be there too; a missing one is added with its defaults."""
         return ()
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - for subclasses
         """The host names under which the edge serves it."""
+        return ()
+
+    def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - for subclasses
+        """Where its metrics can be read."""
         return ()
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -132,8 +157,18 @@ class Context:
         return tuple(service for service in self.services if isinstance(service, kind))
 
     def the(self, kind: type[S]) -> S:
-        """The one service of that kind; for kinds named in `Service.requires`."""
-        return self.every(kind)[0]
+        """The service of that kind; for kinds named in `Service.requires`.
+
+        Raises:
+            DeclarationError: there are several, and none has the kind's own name.
+        """
+        found = self.every(kind)
+        usual = [service for service in found if service.name == _default_name(kind)]
+        if len(found) > 1 and not usual:
+            names = ", ".join(service.name for service in found)
+            what = f"which one do the other services use: {names}?"
+            raise DeclarationError(Problem(kind.__name__, what, f"name that one {_default_name(kind)!r}"))
+        return (usual or found)[0]
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
@@ -144,6 +179,16 @@ class Context:
             for route in service.routes(self.environment)
         ]
         return tuple(sorted((*own, *self._extra_routes), key=lambda route: self.environment.host(route.name)))
+
+    @cached_property
+    def metrics(self) -> tuple[Metrics, ...]:
+        """Every metrics offer of the project, by service and port, each with its service filled in."""
+        offers = (
+            offer if offer.service else offer.replace(service=service.name)
+            for service in self.services
+            for offer in service.metrics(self.environment)
+        )
+        return tuple(sorted(offers, key=lambda offer: (offer.service, offer.port)))
 
     @cached_property
     def secrets(self) -> tuple[Secret, ...]:
@@ -187,9 +232,14 @@ class Project:
             self._refuse_clash(part)
             self.services[part.name] = part
         elif isinstance(part, Route):
+            if not part.service:
+                raise DeclarationError(Problem(f"route {part.name}", "nobody answers it", "say service='...'"))
             self.routes.append(part)
-        else:
+        elif isinstance(part, ComposeFile):
             self.files.append(part)
+        else:
+            fix = "add a value, such as Hasura() or ComposeFile.load('docker-compose.yml')"
+            raise DeclarationError(Problem("project", f"cannot add {part!r}", fix))
         return self
 
     def in_folder(self, folder: Path) -> Self:
@@ -199,30 +249,30 @@ class Project:
 
     def context(self, environment: Environment) -> Context:
         """The project in an environment, with every required service added."""
-        return Context(self.name, environment, self._with_required().values(), self.routes)
+        return Context(self.name, environment, _with_required(self.services).values(), self.routes)
 
     def _refuse_clash(self, service: Service) -> None:
         if service.name in self.services:
             fix = "give one of them another name"
             raise DeclarationError(Problem(service.name, "this name is already in the project", fix))
-        both = [*self._with_required().values(), service]
-        for asker in both:
-            for kind in asker.requires():
-                rival = next((other for other in both if other.name == _default_name(kind)), None)
-                if rival is not None and not isinstance(rival, kind):
-                    what = f"{asker.name} needs a {kind.__name__} of this name, but here it is a {type(rival).__name__}"
-                    raise DeclarationError(Problem(rival.name, what, "give it another name"))
+        _with_required({**self.services, service.name: service})
 
-    def _with_required(self) -> dict[str, Service]:
-        """The declared services and, transitively, those they require."""
-        found = dict(self.services)
-        waiting = list(found.values())
-        while waiting:
-            for kind in waiting.pop().requires():
-                if not any(isinstance(service, kind) for service in found.values()):
-                    found[_default_name(kind)] = kind()  # type: ignore[call-arg]  # catalog kinds have a default name
-                    waiting.append(found[_default_name(kind)])
-        return found
+
+def _with_required(declared: Mapping[str, Service]) -> dict[str, Service]:
+    """The declared services and, transitively, those they require, with their defaults."""
+    found = dict(declared)
+    waiting = list(found.values())
+    while waiting:
+        asker = waiting.pop()
+        for kind in asker.requires():
+            if any(isinstance(service, kind) for service in found.values()):
+                continue
+            if rival := found.get(_default_name(kind)):
+                what = f"{asker.name} needs a {kind.__name__} of this name, but here it is a {type(rival).__name__}"
+                raise DeclarationError(Problem(rival.name, what, "give it another name"))
+            found[_default_name(kind)] = kind()  # type: ignore[call-arg]  # catalog kinds have a default name
+            waiting.append(found[_default_name(kind)])
+    return found
 
 
 def _default_name(kind: type[Service]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from nself_sdk.compose import ComposeFile
+from nself_sdk.compose.file import SECTIONS
 from nself_sdk.environment import Environment
+from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.model import did_you_mean
 from nself_sdk.passes import PASSES, Pass
-from nself_sdk.project import Declaration, declared
+from nself_sdk.project import Context, Declaration, declared
 
 
 def render(declaration: Declaration, environment: Environment | str, passes: Iterable[Pass] = ()) -> ComposeFile:
@@ -19,7 +22,8 @@ def render(declaration: Declaration, environment: Environment | str, passes: Ite
         passes: the caller's own, after ours.
 
     Raises:
-        DeclarationError: two parts define the same thing differently, or the environment is unknown.
+        DeclarationError: two parts define the same thing differently, a route leads nowhere, or the environment is
+            unknown.
     """
     place = Environment.named(environment) if isinstance(environment, str) else environment
     project = declared(declaration, place)
@@ -29,6 +33,25 @@ def render(declaration: Declaration, environment: Environment | str, passes: Ite
         file += service.part(context).owned_by(service.name)
     for foreign in project.files:
         file += foreign
+    file = file.replace(**{section: dict(sorted(getattr(file, section).items())) for section in SECTIONS})
+    if problems := list(_lost_routes(context, file)):
+        raise DeclarationError(problems)
     for apply in (*PASSES, *passes):
         file = apply(file, place)
     return file
+
+
+def _lost_routes(context: Context, file: ComposeFile) -> Iterator[Problem]:
+    """Routes that lead nowhere, that nobody serves, or that two services want."""
+    owners: dict[str, str] = {}
+    for route in context.routes:
+        host = context.environment.host(route.name)
+        if route.service not in file.services:
+            fix = did_you_mean(route.service, list(file.services))
+            yield Problem(f"route {host}", f"there is no service {route.service!r}", fix)
+        if host in owners:
+            what = f"{owners[host]!r} and {route.service!r} both want to answer for it"
+            yield Problem(f"route {host}", what, "give one of them another route")
+        owners.setdefault(host, route.service)
+    if owners and not any(service.serves_routes for service in context.services):
+        yield Problem("routes", f"nothing answers for {', '.join(owners)}", "add Nginx()")

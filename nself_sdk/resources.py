@@ -47,10 +47,10 @@ def template(name: str) -> Template:
     Raises:
         DeclarationError: there is none.
     """
-    path = folder("templates") / name / "template.toml"
-    if not path.is_file():
+    if name not in template_names():
         fix = did_you_mean(name, template_names())
         raise DeclarationError(Problem("template", f"there is no template {name!r}", fix))
+    path = folder("templates") / name / "template.toml"
     return Template(**tomllib.loads(path.read_text(encoding="utf-8")))
 
 

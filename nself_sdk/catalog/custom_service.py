@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nself_sdk import compose, resources
 from nself_sdk.catalog.nginx import Nginx
@@ -15,6 +16,9 @@ from nself_sdk.environment import Environment
 from nself_sdk.project import Context, Route, Secret, Service
 
 Needs = Literal["postgres", "redis"]
+
+# Roles of Postgres itself or of the catalog, and what would make a password's variable one that steers Docker or ssh.
+_NO_ROLE = re.compile(r"[0-9]|pg-|(postgres|public|none|hasura|auth)$|(docker|compose|buildx|buildkit|ssh|ld|lc)(-|$)")
 
 
 class CustomService(Service):
@@ -47,6 +51,12 @@ class CustomService(Service):
         fields: dict[str, Any] = {"template": template, "port": port, "route": route, "needs": tuple(needs)}
         super().__init__(name=name, memory=memory, environment=environment or {}, **fields)
 
+    @model_validator(mode="after")
+    def _may_be_a_role(self) -> Self:
+        if "postgres" in self.needs and _NO_ROLE.match(self.name):
+            raise ValueError(f"{self.name!r} cannot be the name of its database role; give it another name")
+        return self
+
     def requires(self) -> tuple[type[Service], ...]:
         kinds = {"postgres": Postgres, "redis": Redis}
         edge = () if self.route is None else (Nginx,)
@@ -72,35 +82,31 @@ class CustomService(Service):
 
     def part(self, context: Context) -> compose.ComposeFile:
         facts = resources.template(self.template)
-        reload = facts.reload if context.environment.hot_reload else None
         folder = f"./services/{self.name}"
         service = compose.Service(
             image=f"{context.project}-{self.name}",
             build=compose.Build(context=folder),
-            environment={
-                "PORT": str(self.port),
-                "LOG_LEVEL": context.environment.log_level,
-                **self._connections(context),
-                **self.environment,
-            },
+            environment={**self._variables(context), **self.environment},
+            depends_on=self._waits(context) or None,
             healthcheck=compose.Healthcheck(
                 test=["CMD", *(word.replace("{port}", str(self.port)) for word in facts.healthcheck)]
             ),
             stop_grace_period=f"{facts.stop_grace_seconds}s",
             deploy=self.limits,
         )
-        if reload:
-            service = service.replace(command=reload.command, volumes=[f"{folder}/{reload.source}:{reload.target}:ro"])
-        if waits := self._waits(context):
-            service = service.replace(depends_on=waits)
-        used = [
-            *([self._password] if "postgres" in self.needs else []),
-            *([REDIS_PASSWORD] if "redis" in self.needs else []),
-        ]
+        # A remote engine has no folder of this machine to mount: there, the code is what the image holds.
+        if facts.reload and context.environment.hot_reload and not context.environment.remote:
+            mount = f"{folder}/{facts.reload.source}:{facts.reload.target}:ro"
+            service = service.replace(command=facts.reload.command, volumes=[mount])
+        passwords = {"postgres": self._password, "redis": REDIS_PASSWORD}
         return compose.ComposeFile(
             services={self.name: service},
-            secrets={name: compose.Secret(environment=name) for name in used},
+            secrets={passwords[need]: compose.Secret(environment=passwords[need]) for need in sorted(set(self.needs))},
         )
+
+    def _variables(self, context: Context) -> dict[str, str]:
+        level = context.environment.log_level
+        return {"PORT": str(self.port), "LOG_LEVEL": level, **self._connections(context)}
 
     def _connections(self, context: Context) -> dict[str, str]:
         urls: dict[str, str] = {}

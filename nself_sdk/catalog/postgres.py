@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pydantic import Field
+
 from nself_sdk import compose
 from nself_sdk.project import Context, Secret, Service
 
@@ -28,9 +30,9 @@ class Postgres(Service):
     name: str = "postgres"
     image: str = "postgres:16.15-alpine3.24"
     #: The database's name; the project's name when left out.
-    database: str = ""
+    database: str = Field(default="", pattern=r"^([a-z_][a-z0-9_]{0,62})?$")
     #: The port of the host in dev; None publishes nothing.
-    port: int | None = 5432
+    port: int | None = Field(default=5432, ge=1, le=65535)
     memory: str = "1g"
 
     def secrets(self) -> tuple[Secret, ...]:

@@ -8,6 +8,8 @@ gid 1000, /data), https://redis.io/docs/latest/develop/tools/cli/ (REDISCLI_AUTH
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from nself_sdk import compose
 from nself_sdk.project import Context, Secret, Service
 
@@ -28,7 +30,7 @@ class Redis(Service):
     name: str = "redis"
     image: str = "redis:7.2.16-alpine3.21"
     #: The port of the host in dev; None publishes nothing.
-    port: int | None = 6379
+    port: int | None = Field(default=6379, ge=1, le=65535)
     memory: str = "256m"
 
     def secrets(self) -> tuple[Secret, ...]:

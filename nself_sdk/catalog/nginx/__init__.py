@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nself_sdk import compose
-from nself_sdk.project import Context, Secret, Service
+from nself_sdk.project import Context, Route, Secret, Service
 
 CERTIFICATE = Secret(name="TLS_CERTIFICATE", source="certificate")
 PRIVATE_KEY = Secret(name="TLS_PRIVATE_KEY", source="private-key")
@@ -21,6 +21,8 @@ PRIVATE_KEY = Secret(name="TLS_PRIVATE_KEY", source="private-key")
 
 class Nginx(Service):
     """Each route at ``<route>.<domain>`` over TLS; http goes to https; unknown hosts are refused."""
+
+    serves_routes = True
 
     name: str = "nginx"
     image: str = "nginx:1.30.4-alpine3.24"
@@ -59,4 +61,16 @@ def configuration(context: Context) -> str:
     template = jinja2.Environment(  # noqa: S701 - nginx configuration, not HTML; every value is validated
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     ).from_string(text)
-    return template.render(project=context.project, environment=context.environment, routes=context.routes)
+    addresses = {target(route): f"{route.service}:{route.port}" for route in context.routes}
+    return template.render(
+        project=context.project,
+        environment=context.environment,
+        routes=context.routes,
+        target=target,
+        targets=sorted(addresses.items()),
+    )
+
+
+def target(route: Route) -> str:
+    """The nginx variable that holds where the route leads: ``target_payments_8003``."""
+    return f"target_{route.service}_{route.port}".replace("-", "_").replace(".", "_")

@@ -1,0 +1,63 @@
+"""What pydantic found wrong, in our words."""
+
+from __future__ import annotations
+
+import pytest
+
+from nself_sdk.errors import DeclarationError, Problem, UnhealthyServiceError
+from nself_sdk.model import Model, did_you_mean
+
+
+class Inner(Model):
+    size: int
+
+
+class Outer(Model):
+    name: str
+    inner: Inner | None = None
+
+
+def problems(**fields: object) -> list[str]:
+    with pytest.raises(DeclarationError) as caught:
+        Outer(**fields)  # type: ignore[arg-type] # wrong fields are the point
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_all_problems_come_at_once() -> None:
+    found = problems(nmae="x", inner={"size": "big"})
+    assert [line.split(":")[0] for line in found] == ["Outer.name", "Outer.inner.size", "Outer.nmae"]
+
+
+def test_an_unknown_key_of_an_inner_model_is_compared_with_that_models_keys() -> None:
+    assert problems(name="x", inner={"size": 1, "sise": 2}) == [
+        "Outer.inner.sise: unknown key; did you mean 'size'?",
+    ]
+
+
+def test_a_long_value_is_shown_only_in_part() -> None:
+    assert all(len(line) < 200 for line in problems(name="x", inner={"size": "y" * 5000}))
+
+
+def test_a_word_near_none_gets_the_list() -> None:
+    assert did_you_mean("zzz", ["b", "a"]) == "known: a, b"
+
+
+def test_a_problem_is_one_sentence() -> None:
+    assert str(Problem("a.b", "is wrong", "correct it")) == "a.b: is wrong; correct it"
+    assert str(Problem("", "is wrong")) == "is wrong"
+
+
+def test_the_same_problem_is_told_once() -> None:
+    assert len(DeclarationError([Problem("a", "b"), Problem("a", "b")]).problems) == 1
+
+
+def test_an_unhealthy_service_shows_its_last_lines() -> None:
+    error = UnhealthyServiceError("api", "exited with code 1", "one\ntwo", "look there")
+    assert str(error) == "api: exited with code 1\n  | one\n  | two\n  look there"
+
+
+def test_every_kind_of_error_has_its_exit_code() -> None:
+    from nself_sdk import errors
+
+    assert [errors.NselfError.exit_code, errors.DeclarationError.exit_code, errors.SecretError.exit_code] == [1, 2, 3]
+    assert {kind.exit_code for kind in (errors.DriverError, *errors.DriverError.__subclasses__())} == {4}
