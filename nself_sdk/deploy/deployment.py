@@ -11,6 +11,7 @@ from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
+from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.deploy import health, images
 from nself_sdk.deploy.health import ServiceHealth
 from nself_sdk.deploy.progress import Progress, Report
@@ -125,10 +126,15 @@ class Deployment:
         file = self.file.to_yaml()
         return Stack(project=self.project.name, file=file, directory=self.folder.path, secrets=secrets, variables=marks)
 
-    def down(self) -> None:
-        """Stop and remove the containers and networks. Volumes, and so data, stay."""
-        bare = Stack(project=self.project.name, file=f"name: {self.project.name}\nservices: {{}}\n")
-        self.driver.compose(bare, "down", "--remove-orphans", on_line=self._line("down"))
+    def down(self, *, timeout: int | None = None) -> None:
+        """Stop and remove the containers and networks. Volumes, and so data, stay.
+
+        Args:
+            timeout: seconds that a service may take to stop; its own grace period when left out.
+        """
+        patience = [] if timeout is None else ["--timeout", str(timeout)]
+        bare = Stack(project=self.project.name, file=_outline(self.file).to_yaml())
+        self.driver.compose(bare, "down", "--remove-orphans", *patience, on_line=self._line("down"))
 
     def status(self) -> tuple[ServiceHealth, ...]:
         """Every declared service and how it is."""
@@ -241,3 +247,12 @@ class Deployment:
 
     def _line(self, step: str) -> Callable[[str], None]:
         return lambda line: self._tell(Progress(step, line, raw=True))
+
+
+def _outline(file: ComposeFile) -> ComposeFile:
+    """The services and their networks: what Compose must know to remove them, without any secret."""
+    services = {
+        name: Service(image=service.image or name, networks=service.networks, network_mode=service.network_mode)
+        for name, service in file.services.items()
+    }
+    return ComposeFile(name=file.name, services=services, networks=file.networks)

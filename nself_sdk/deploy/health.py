@@ -8,6 +8,7 @@ from typing import Literal
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.docker import Container
+from nself_sdk.plan import jobs
 
 Verdict = Literal["waiting", "healthy", "failed"]
 
@@ -33,16 +34,6 @@ def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHe
             by_service.setdefault(container.service, []).append(container)
     done = jobs(file)
     return tuple(_service(name, by_service.get(name, []), is_job=name in done) for name in file.services)
-
-
-def jobs(file: ComposeFile) -> frozenset[str]:
-    """The services that run to their end: another one waits for their completion."""
-    return frozenset(
-        name
-        for service in file.services.values()
-        for name, dependency in service.depends_on_map.items()
-        if dependency.condition == "service_completed_successfully"
-    )
 
 
 def _service(name: str, containers: list[Container], *, is_job: bool) -> ServiceHealth:

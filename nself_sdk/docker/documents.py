@@ -62,6 +62,7 @@ def container(document: Mapping[str, Any], redaction: Redaction) -> Container:
         state=state["Status"],
         health=health.get("Status") or "none",
         exit_code=None if state["Running"] or finished is None else state["ExitCode"],
+        created_at=moment(document["Created"]),
         started_at=moment(state["StartedAt"]),
         finished_at=finished,
         restart_count=document["RestartCount"],

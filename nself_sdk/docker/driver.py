@@ -139,6 +139,20 @@ class EngineDriver:
         found = self._inspect("image", reference)
         return documents.image(found[0]) if found else None
 
+    def images(self, label: str) -> tuple[Image, ...]:
+        """See `Driver.images`."""
+        found = self._look("image", "ls", "--quiet", "--no-trunc", "--filter", f"label={label}")
+        ids = " ".join(dict.fromkeys(found.split()))
+        return tuple(sorted(map(documents.image, self._inspect("image", ids)), key=lambda one: one.id))
+
+    def tag(self, image: str, reference: str) -> None:
+        """See `Driver.tag`."""
+        self._look("image", "tag", image, reference)
+
+    def remove_image(self, reference: str) -> None:
+        """See `Driver.remove_image`."""
+        self._look("image", "rm", "--", reference)
+
     def save(self, references: Sequence[str]) -> Iterator[bytes]:
         """See `Driver.save`."""
         command = [*self._docker, "image", "save", "--", *references]
@@ -148,6 +162,35 @@ class EngineDriver:
         """See `Driver.load`."""
         command = [*self._docker, "image", "load", "--quiet"]
         streams.consume(command, self._environment, chunks, self._failed("docker image load"))
+
+    def marked(self, label: str) -> tuple[Container, ...]:
+        """See `Driver.marked`."""
+        found = self._look("ps", "-aq", "--no-trunc", "--filter", f"label={label}")
+        containers = (documents.container(one, self._redaction) for one in self._inspect("container", found))
+        return tuple(sorted(containers, key=lambda one: (one.created_at is not None, one.created_at, one.id)))
+
+    def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:
+        """See `Driver.create`."""
+        options = [f"--label={key}={value}" for key, value in labels.items()]
+        command = [*self._docker, "create", f"--name={name}", *options, "--", image, "never-started"]
+        done = run(command, environment=self._environment, timeout=_LOOK)
+        if done.exit_code != 0 and "is already in use" in done.stderr:
+            return False
+        self._checked(done, "docker create")
+        return True
+
+    def stop(self, container: str, seconds: int) -> None:
+        """See `Driver.stop`."""
+        command = [*self._docker, "stop", "--time", str(seconds), "--", container]
+        done = run(command, environment=self._environment, timeout=_LOOK + seconds)
+        if "no such container" not in done.stderr.lower():
+            self._checked(done, "docker stop")
+
+    def remove(self, container: str) -> None:
+        """See `Driver.remove`."""
+        done = run([*self._docker, "rm", "--force", "--", container], environment=self._environment, timeout=_LOOK)
+        if "no such container" not in done.stderr.lower():
+            self._checked(done, "docker rm")
 
     def volumes(self, project: str) -> tuple[Volume, ...]:
         """See `Driver.volumes`."""

@@ -133,12 +133,43 @@ class Driver(Protocol):
         """The image that the engine holds under a name, digest or id; None if it holds none."""
         ...
 
+    def images(self, label: str) -> tuple[Image, ...]:
+        """The images that carry a label (``name`` or ``name=value``), by id."""
+        ...
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image one more name, taking it from the image that had it."""
+        ...
+
+    def remove_image(self, reference: str) -> None:
+        """Take a name from an image; the image goes with its last name, unless a container uses it."""
+        ...
+
     def save(self, references: Sequence[str]) -> Iterator[bytes]:
         """Images as the chunks of one tar stream (``docker save``), never held whole."""
         ...
 
     def load(self, chunks: Iterable[bytes]) -> None:
         """Take images from the chunks of a tar stream (``docker load``)."""
+        ...
+
+    def marked(self, label: str) -> tuple[Container, ...]:
+        """The containers that carry a label (``name`` or ``name=value``), stopped ones too, oldest first."""
+        ...
+
+    def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:
+        """Create a container that is never started; False, and nothing done, where the name is taken.
+
+        The engine gives a name only once: this is how something is claimed for oneself.
+        """
+        ...
+
+    def stop(self, container: str, seconds: int) -> None:
+        """Stop a container: its stop signal, and SIGKILL after `seconds`."""
+        ...
+
+    def remove(self, container: str) -> None:
+        """Remove a container, running or not. Named volumes stay; one that has gone already is fine."""
         ...
 
     def volumes(self, project: str) -> tuple[Volume, ...]:

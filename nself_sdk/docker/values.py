@@ -94,6 +94,7 @@ class Container:
         state: Docker's word.
         health: ``none`` where the container has no health check.
         exit_code: of the last run; None while it runs or before its first start.
+        created_at: when it was made.
         started_at: of the last start; None before the first.
         finished_at: of the last exit; None before the first.
         restart_count: restarts by the engine under the restart policy, since creation.
@@ -117,6 +118,7 @@ class Container:
     state: State
     health: Health = "none"
     exit_code: int | None = None
+    created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     restart_count: int = 0

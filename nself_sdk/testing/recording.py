@@ -31,6 +31,13 @@ Verb = Literal[
     "exec",
     "exec_interactive",
     "image",
+    "images",
+    "tag",
+    "remove_image",
+    "marked",
+    "create",
+    "stop",
+    "remove",
     "save",
     "load",
     "volumes",
@@ -56,6 +63,13 @@ _UNSCRIPTED: dict[str, Any] = {
     "exec": ExecResult(exit_code=0),
     "exec_interactive": 0,
     "image": None,
+    "images": (),
+    "tag": None,
+    "remove_image": None,
+    "marked": (),
+    "create": True,
+    "stop": None,
+    "remove": None,
     "save": b"",
     "load": None,
     "volumes": (),
@@ -153,6 +167,37 @@ class RecordingDriver:
         """See `Driver.image`."""
         answer: Image | None = self._called("image", reference)
         return answer
+
+    def images(self, label: str) -> tuple[Image, ...]:
+        """See `Driver.images`."""
+        answer: tuple[Image, ...] = self._called("images", label)
+        return answer
+
+    def tag(self, image: str, reference: str) -> None:
+        """See `Driver.tag`."""
+        self._called("tag", image, reference)
+
+    def remove_image(self, reference: str) -> None:
+        """See `Driver.remove_image`."""
+        self._called("remove_image", reference)
+
+    def marked(self, label: str) -> tuple[Container, ...]:
+        """See `Driver.marked`."""
+        answer: tuple[Container, ...] = self._called("marked", label)
+        return answer
+
+    def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:
+        """See `Driver.create`."""
+        answer: bool = self._called("create", name, image, dict(labels))
+        return answer
+
+    def stop(self, container: str, seconds: int) -> None:
+        """See `Driver.stop`."""
+        self._called("stop", container, seconds)
+
+    def remove(self, container: str) -> None:
+        """See `Driver.remove`."""
+        self._called("remove", container)
 
     def save(self, references: Sequence[str]) -> Iterator[bytes]:
         """See `Driver.save`."""
