@@ -25,8 +25,10 @@ from nself_sdk.compose.deploy import (
     UpdateConfig,
 )
 from nself_sdk.compose.element import Element
+from nself_sdk.compose.envfile import load_env, loads_env
 from nself_sdk.compose.file import ComposeFile, Include
 from nself_sdk.compose.health import Healthcheck
+from nself_sdk.compose.interpolation import interpolate
 from nself_sdk.compose.mounts import (
     BindOptions,
     Device,
@@ -129,4 +131,7 @@ __all__ = [
     "Workload",
     "byte_size",
     "duration",
+    "interpolate",
+    "load_env",
+    "loads_env",
 ]

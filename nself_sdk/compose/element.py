@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from nself_sdk.compose.problems import UNKNOWN_KEY, problems_of
-from nself_sdk.compose.tree import is_plain, mapping_in
+from nself_sdk.compose.tree import is_list, is_mapping, is_plain, mapping_in
 from nself_sdk.errors import DeclarationError
 
 
@@ -131,3 +131,12 @@ class Element(_Model):
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [*self.written.items()]
+
+
+def plain(value: Any) -> Any:
+    """Elements as the mappings that a file would hold, all the way down."""
+    if isinstance(value, Element):
+        return {key: plain(item) for key, item in value.written.items()}
+    if is_mapping(value):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if is_list(value) else value

@@ -7,13 +7,14 @@ from typing import Any, Self, TypeVar
 from pydantic import Field, PrivateAttr, ValidationError
 
 from nself_sdk.compose import addition
-from nself_sdk.compose.element import Element, build
+from nself_sdk.compose.element import Element, build, plain
 from nself_sdk.compose.files import LARGEST_FILE, read_text
+from nself_sdk.compose.interpolation import interpolate_tree
 from nself_sdk.compose.networks import Network
 from nself_sdk.compose.problems import problems_of
 from nself_sdk.compose.service import Job, Service
 from nself_sdk.compose.storage import Config, Model, Secret, Volume
-from nself_sdk.compose.tree import Path, Tag, without
+from nself_sdk.compose.tree import Path, Tag, dotted
 from nself_sdk.compose.values import Mapping, Maybe, Sequence, StringOrList
 from nself_sdk.compose.writing import to_yaml
 from nself_sdk.errors import DeclarationError, Problem
@@ -65,39 +66,71 @@ class ComposeFile(Element):
     _tags: dict[Path, Tag] = PrivateAttr(default_factory=dict[Path, Tag])
 
     @classmethod
-    def load(cls, path: str | FilePath, *, unknown_keys: bool = False, largest: int = LARGEST_FILE) -> Self:
+    def load(
+        cls,
+        path: str | FilePath,
+        *,
+        variables: Mapping[str, str] | None = None,
+        unknown_keys: bool = False,
+        largest: int = LARGEST_FILE,
+    ) -> Self:
         """Read a file.
 
         Args:
             path: where it is.
+            variables: fill in ``${NAME}`` from these; without them, values stay as they are written.
             unknown_keys: accept keys that the specification does not know, and keep them.
             largest: bytes that the file may have.
 
         Raises:
-            DeclarationError: it cannot be read, is not YAML, or does not follow the specification.
+            DeclarationError: it cannot be read, is not YAML, does not follow the specification, or names a variable
+                that is not set.
         """
         text = read_text(FilePath(path), largest)
-        return cls.loads(text, name=str(path), unknown_keys=unknown_keys, largest=largest)
+        return cls.loads(text, str(path), variables=variables, unknown_keys=unknown_keys, largest=largest)
 
     @classmethod
-    def loads(cls, text: str, *, name: str = "", unknown_keys: bool = False, largest: int = LARGEST_FILE) -> Self:
-        """Read the text of a file; ``name`` stands for it in messages, see `load`."""
+    def loads(
+        cls,
+        text: str,
+        name: str = "",
+        *,
+        variables: Mapping[str, str] | None = None,
+        unknown_keys: bool = False,
+        largest: int = LARGEST_FILE,
+    ) -> Self:
+        """Read the text of a file; ``name`` stands for it in messages. For the rest see `load`."""
         # The YAML library is imported by those who read files only.
-        from nself_sdk.compose.reading import read  # noqa: PLC0415 - lazy, see above
+        from nself_sdk.compose import source  # noqa: PLC0415 - lazy, see above
 
-        value, tags = read(text, name, largest)
-        if not isinstance(value, dict):
-            raise DeclarationError(Problem(name, "expected a mapping with 'services'", "write at least one service"))
-        for path in (path for path, tag in tags.items() if tag.is_reset):
-            value = without(value, path)
+        value, tags = source.values(text, name, variables, largest)
         build(cls)
         try:
             file = cls.model_validate(value, context={"unknown_keys": unknown_keys})
         except ValidationError as error:
-            from nself_sdk.compose.positions import locator  # noqa: PLC0415 - lazy, see above
-
-            raise DeclarationError(problems_of(error, cls, value, locator(text, name))) from None
+            raise DeclarationError(problems_of(error, cls, value, source.locator(text, name))) from None
         return _remembering(file, dict.fromkeys(file.declared if name else (), name), tags)
+
+    def interpolated(self, variables: Mapping[str, str], *, blank: bool = False) -> Self:
+        """A copy with every ``${NAME}`` filled in, as Compose does before it reads anything else.
+
+        Args:
+            variables: name to value.
+            blank: take an unset variable for an empty one.
+
+        Raises:
+            DeclarationError: with a problem for each value that names a variable which is not set.
+        """
+        complaints: dict[Path, str] = {}
+        filled = interpolate_tree(plain(self), variables, complaints, blank=blank)
+        if complaints:
+            raise DeclarationError([Problem(dotted(path), what) for path, what in complaints.items()])
+        build(type(self))
+        try:
+            file = type(self).model_validate(filled, context={"unknown_keys": True})
+        except ValidationError as error:
+            raise DeclarationError(problems_of(error, type(self), filled)) from None
+        return _remembering(file, self.owners, self.tags)
 
     def to_yaml(self) -> str:
         """The file's text: deterministic, in the order of the specification, exactly what is declared here."""

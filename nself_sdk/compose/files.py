@@ -26,9 +26,10 @@ def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise DeclarationError(Problem(str(path), f"cannot be read: {_reason(error)}")) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DeclarationError(Problem(str(path), "is not a regular file", "name a file"))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise DeclarationError(Problem(str(path), "is not a regular file", "name a file"))
         content = file.read(largest + 1)
     check_size(len(content), str(path), largest)
     return _decoded(content, str(path))

@@ -116,7 +116,7 @@ def examine(path: Path) -> Verdict:
     if not accepted:
         complaint = answers["interpolated"].complaint
         return Verdict(path, "differs", f"accepted, but Compose refuses it ({_because(ACCEPTED_BECAUSE, complaint)})")
-    if ComposeFile.loads(text, unknown_keys=True) != file:
+    if ComposeFile.loads(text) != file:
         return Verdict(path, "failed", "reads back differently from what was written")
     return _compared(path, {question: answers[question] for question in accepted}, text)
 

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from nself_sdk import compose
+from nself_sdk.compose import ComposeFile, Config, DependsOn, Healthcheck, Port, Service, ServiceVolume, Volume
+from nself_sdk.errors import DeclarationError
+
+
+def web(**attributes: object) -> ComposeFile:
+    return ComposeFile(services={"web": Service(image="nginx:1", **attributes)})
+
+
+def test_an_attribute_nobody_wrote_is_not_written() -> None:
+    assert web(command=None, ports=None, labels={}).to_yaml() == (
+        "services:\n  web:\n    command: null\n    image: nginx:1\n    labels: {}\n"
+    )
+
+
+def test_mistakes_in_python_are_all_named_at_once() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Service(imge="a", restart=5, build={"contxt": "."}, ports=[Port(80, target=80), 1.5, {"taget": 1}])
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "build.contxt: unknown key; did you mean 'context'?",
+        "ports[2].taget: unknown key; did you mean 'target'?",
+        "restart: 5 is not allowed; write 'no', 'always', 'on-failure' or 'unless-stopped'",
+        "imge: unknown key; did you mean 'image'?",
+    ]
+
+
+def test_elements_do_not_change_and_replace_makes_a_checked_copy() -> None:
+    service = Service(image="a", tty=True, **{"x-note": 1})
+
+    changed = service.replace(image="b", tty=None)
+
+    assert changed == Service(image="b", **{"x-note": 1})
+    assert service.image == "a"
+    with pytest.raises(DeclarationError, match="tyt"):
+        service.replace(tyt=True)
+    with pytest.raises(Exception, match="frozen"):
+        service.image = "c"
+
+
+def test_equal_parts_merge_and_different_ones_name_both_owners() -> None:
+    one = (web() + ComposeFile(volumes={"data": Volume()})).owned_by("hasura")
+    same = ComposeFile(volumes={"data": Volume()}, networks={"back": None}).owned_by("auth")
+
+    total = one + same
+
+    assert list(total.services) == ["web"]
+    assert total.volumes == {"data": Volume()}
+    assert total.networks == {"back": None}
+    with pytest.raises(DeclarationError) as caught:
+        _ = total + web(tty=True).owned_by("other") + ComposeFile()
+    assert str(caught.value) == (
+        "services.web: declared by 'hasura' and differently by 'other' (they differ in tty);"
+        " give one of the two another name"
+    )
+
+
+def test_every_clash_is_reported() -> None:
+    left = ComposeFile(name="a", services={"x": Service(image="1"), "y": Service(image="1")}, include=["one.yml"])
+    right = ComposeFile(name="b", services={"x": Service(image="2"), "y": Service(image="2")}, include=["two.yml"])
+
+    with pytest.raises(DeclarationError) as caught:
+        _ = left + right
+
+    assert [problem.where for problem in caught.value.problems] == ["name", "services.x", "services.y"]
+
+
+def test_addition_has_a_zero_and_keeps_order() -> None:
+    file = ComposeFile(services={"b": Service(image="1"), "a": Service(image="2")})
+
+    assert file + ComposeFile() == file
+    assert list((ComposeFile() + file).services) == ["b", "a"]
+
+
+def test_services_are_mapped_and_removed() -> None:
+    file = ComposeFile(services={"a": Service(image="1"), "b": Service(image="2")}, volumes={"v": None})
+
+    mapped = file.map_services(lambda name, service: None if name == "a" else service.replace(init=True))
+
+    assert mapped == ComposeFile(services={"b": Service(image="2", init=True)}, volumes={"v": None})
+
+
+def test_inline_config_doubles_every_dollar() -> None:
+    config = Config.inline("proxy_set_header Host $host;\n$$\n")
+
+    assert config.content == "proxy_set_header Host $$host;\n$$$$\n"
+    assert config.text == "proxy_set_header Host $host;\n$$\n"
+
+
+def test_short_syntax_has_typed_views() -> None:
+    service = Service(
+        image="a",
+        ports=["8080:80/udp", 9000, "127.0.0.1:1-3:11-13", "${PORT:-80}:80", "[::1]:5:6", "3000-3010:80"],
+        volumes=["./a:/a:ro,z", "data:/b", "/c", "${DIR:-/x}:/d", ServiceVolume(type="tmpfs", target="/e")],
+        environment=["A=1", "B", "C="],
+        labels={"n": 1, "t": True, "f": 1.5, "none": None},
+        depends_on=["db"],
+        networks=["back"],
+        configs=["c"],
+        secrets=["s"],
+    )
+
+    assert [(port.host_ip, port.published, port.target, port.protocol) for port in service.port_mappings] == [
+        (None, 8080, 80, "udp"),
+        (None, None, 9000, "tcp"),
+        ("127.0.0.1", 1, 11, "tcp"),
+        ("127.0.0.1", 2, 12, "tcp"),
+        ("127.0.0.1", 3, 13, "tcp"),
+        (None, "${PORT:-80}", 80, "tcp"),
+        ("::1", 5, 6, "tcp"),
+        (None, "3000-3010", 80, "tcp"),
+    ]
+    assert [(mount.type, mount.source, mount.target) for mount in service.volume_mounts] == [
+        ("bind", "./a", "/a"),
+        ("volume", "data", "/b"),
+        ("volume", None, "/c"),
+        ("volume", "${DIR:-/x}", "/d"),
+        ("tmpfs", None, "/e"),
+    ]
+    assert service.environment_map == {"A": "1", "B": None, "C": ""}
+    assert service.label_map == {"n": "1", "t": "true", "f": "1.5", "none": ""}
+    assert service.depends_on_map == {"db": DependsOn(condition="service_started")}
+    assert list(service.network_map) == ["back"]
+    assert [reference.source for reference in service.config_references] == ["c"]
+    assert [reference.source for reference in service.secret_references] == ["s"]
+
+
+def test_healthchecks_read_well() -> None:
+    assert Healthcheck.http("/healthz", 8080, interval="5s").test == [
+        "CMD",
+        "curl",
+        "-fsS",
+        "-o",
+        "/dev/null",
+        "http://127.0.0.1:8080/healthz",
+    ]
+    assert Healthcheck.http("https://localhost/x", client="wget").test[-1] == "https://localhost/x"
+    assert Healthcheck.command("true").test == ["CMD", "true"]
+    assert Healthcheck.shell("exit 0", retries=3).retries == 3
+    assert Healthcheck.disabled().disable is True
+
+
+def test_units_are_kept_and_can_be_read() -> None:
+    service = Service(image="a", mem_limit="1.5g", stop_grace_period="1m30s")
+
+    assert service.mem_limit == "1.5g"
+    assert compose.byte_size("1.5g") == 1536 * 1024**2
+    assert compose.byte_size(5) == 5
+    assert compose.duration("1m30.5s") == timedelta(seconds=90.5)
+    assert compose.duration("-1h") == timedelta(hours=-1)
+    for wrong in ("5 bananas", "", "1x"):
+        with pytest.raises(ValueError, match="is not"):
+            compose.duration(wrong)
+        with pytest.raises(ValueError, match="is not"):
+            compose.byte_size(wrong)
+
+
+def test_listed_values_may_be_variables() -> None:
+    assert DependsOn(condition=compose.Interpolated("${CONDITION}")).condition == "${CONDITION}"
+
+
+def test_extensions_are_kept_at_every_level() -> None:
+    file = ComposeFile(services={"a": Service(image="b", build={"x-in": {"deep": [1, None]}})}, **{"x-top": "y"})
+
+    assert file.extensions == {"x-top": "y"}
+    assert ComposeFile.loads(file.to_yaml()) == file
+    with pytest.raises(DeclarationError, match="an extension holds"):
+        ComposeFile(**{"x-top": object()})
