@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from nself_sdk.compose.tree import Path, Tag
 
-_PLAIN = re.compile(r"(?![-?:](?:\s|$))[^\s,\[\]{}#&*!|>'\"%@`](?:[^\s:#]|:(?=\S)|(?<=\S)#| (?=[^\s#]))*")
+_PLAIN = re.compile(
+    r"(?!(?:[-?:]|---|\.\.\.)(?:\s|$))[^\s,\[\]{}#&*!|>'\"%@`](?:[^\s:#]|:(?=\S)|(?<=\S)#| (?=[^\s#]))*"
+)
 _UNPRINTABLE = "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _SHORT_LIST = 100
 _LONGEST_KEY = 120
@@ -39,7 +41,7 @@ def to_yaml(value: object, tags: Mapping[Path, Tag] | None = None) -> str:
     """
     writer = _Writer(tags or {})
     writer.block(value, "", ())
-    return "\n".join(writer.lines) + "\n"
+    return "\n".join(writer.lines or ["{}"]) + "\n"
 
 
 class _Writer:
@@ -130,10 +132,10 @@ def _float(value: float) -> str:
 
 def quoted(text: str, indent: int | None) -> str:
     """One text as a scalar: plain, as a block if it has lines and ``indent`` allows one, or in quotes."""
-    if _PLAIN.fullmatch(text) and is_text_everywhere(text):
-        return text
     if _is_unprintable(text):
         return _double(text)
+    if _PLAIN.fullmatch(text) and is_text_everywhere(text):
+        return text
     if "\n" in text:
         return _double(text) if indent is None or not text.strip("\n") else _block(text, indent)
     if "'" not in text and "\t" not in text and ("\\" in text or '"' in text):
