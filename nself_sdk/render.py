@@ -33,7 +33,8 @@ def render(declaration: Declaration, environment: Environment | str, passes: Ite
         file += service.part(context).owned_by(service.name)
     for foreign in project.files:
         file += foreign
-    file = file.replace(**{section: dict(sorted(getattr(file, section).items())) for section in SECTIONS})
+    filled = {section: elements for section in SECTIONS if (elements := getattr(file, section))}
+    file = file.replace(**{section: dict(sorted(elements.items())) for section, elements in filled.items()})
     if problems := list(_lost_routes(context, file)):
         raise DeclarationError(problems)
     for apply in (*PASSES, *passes):
