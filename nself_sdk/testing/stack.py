@@ -31,6 +31,7 @@ from nself_sdk.testing.passes import labelled, published
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 5
+_PATIENCE = 5
 _PORT_TAKEN = "is already in use on the host"
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 #: What of a project's folder is no input of its stack, is too big to copy, or belongs to its real environments.
@@ -205,19 +206,20 @@ class NselfStack:
 
     def _remove(self, driver: Driver) -> None:
         """Remove the containers, networks, volumes and built images of exactly this project."""
+        if self._deployment is None:
+            return
         containers = driver.containers(self.name)
         mounted = (mount.source for container in containers for mount in container.mounts if mount.type == "volume")
         anonymous = {source for source in mounted if _ANONYMOUS.fullmatch(source)}
-        built = self._built()
-        stack = Stack(project=self.name, file=ComposeFile(name=self.name, services=built).to_yaml())
-        driver.compose(stack, "down", "--remove-orphans", "--timeout", "5", *(["--rmi", "all"] if built else []))
+        self._deployment.down(timeout=_PATIENCE)
+        if built := self._built():
+            images = Stack(project=self.name, file=ComposeFile(name=self.name, services=built).to_yaml())
+            driver.compose(images, "down", "--rmi", "all")
         driver.remove_volumes(sorted({volume.name for volume in driver.volumes(self.name)} | anonymous))
 
     def _built(self) -> dict[str, Service]:
         """The services whose images were built for this stack alone, with nothing but those images."""
-        if self._deployment is None:
-            return {}
-        images = Wanted.of(self._deployment.file).built
+        images = Wanted.of(self.deployment.file).built
         return {name: Service(image=image) for name, image in images.items() if image.startswith(f"{self.name}-")}
 
 
