@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nself_sdk.deploy import Deployment
     from nself_sdk.environment import Environment
     from nself_sdk.errors import DeclarationError, DriverError, NselfError, SecretError
-    from nself_sdk.project import Context, Project, Route, Secret, Service
+    from nself_sdk.project import Context, Metrics, Project, Route, Secret, Service
     from nself_sdk.render import render
 
 # Where each public name is. Looked up on first use, so that importing the SDK stays cheap.
@@ -32,6 +32,7 @@ _PLACES = {
     "DriverError": "errors",
     "Environment": "environment",
     "Hasura": "catalog.hasura",
+    "Metrics": "project",
     "Nginx": "catalog.nginx",
     "NselfError": "errors",
     "Postgres": "catalog.postgres",
@@ -55,6 +56,7 @@ __all__ = [
     "DriverError",
     "Environment",
     "Hasura",
+    "Metrics",
     "Nginx",
     "NselfError",
     "Postgres",
