@@ -6,12 +6,16 @@ Each fills what is absent or removes what the environment forbids; none override
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 
 from nself_sdk.compose import ComposeFile, Logging, Service, ServiceConfig
 from nself_sdk.environment import Environment
 
 Pass = Callable[[ComposeFile, Environment], ComposeFile]
+
+# ${NAME}, ${NAME:-default} and $NAME; an escaped $$ is none of them.
+_INTERPOLATION = re.compile(r"\$\$|\$(?:\{(?P<braced>\w+)|(?P<plain>\w+))")
 
 #: The label under which a container carries the keyed fingerprint of a secret it uses. A changed
 #: ``environment:`` secret does not make Compose replace a container; a changed label does.
@@ -61,12 +65,22 @@ _CADENCE = {
 
 
 def publishing(file: ComposeFile, environment: Environment) -> ComposeFile:
-    """Only the services that the environment names publish ports; the others are reached through the edge."""
+    """Only the services that the environment names publish ports, at its address unless they name another.
+
+    Without an address Docker would open a port to the whole network, past the host's firewall.
+    """
 
     def closed(name: str, service: Service) -> Service:
-        if environment.publishes(name) or "ports" not in service.model_fields_set:
+        if not service.ports:
             return service
-        return service.replace(ports=None)
+        if not environment.publishes(name):
+            return service.replace(ports=None)
+        ports = service.port_mappings
+        if not environment.bind or all(port.host_ip for port in ports):
+            return service
+        return service.replace(
+            ports=[port if port.host_ip else port.replace(host_ip=environment.bind) for port in ports]
+        )
 
     return file.map_services(closed)
 
@@ -115,7 +129,8 @@ def secret_fingerprints(file: ComposeFile, _: Environment) -> ComposeFile:
 def _interpolated(service: Service, file: ComposeFile) -> set[str]:
     """The secrets that the service's variables take by interpolation."""
     values = "\n".join(value for value in service.environment_map.values() if value)
-    return {name for name in file.secrets if f"${{{name}}}" in values}
+    used = {match["braced"] or match["plain"] for match in _INTERPOLATION.finditer(values)}
+    return used & set(file.secrets)
 
 
 def _filling(file: ComposeFile, **defaults: object) -> ComposeFile:

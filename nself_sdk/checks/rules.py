@@ -18,7 +18,8 @@ def depends_on_known_services(file: ComposeFile, _: Environment) -> Iterator[Pro
     """Every dependency exists and there is no cycle."""
     edges = {name: set(service.depends_on_map) for name, service in file.services.items()}
     for name, targets in edges.items():
-        for target in sorted(targets - set(edges)):
+        optional = {target for target, how in file.services[name].depends_on_map.items() if how.required is False}
+        for target in sorted(targets - set(edges) - optional):
             where = f"services.{name}.depends_on"
             yield Problem(where, f"there is no service {target!r}", did_you_mean(target, list(edges)))
     try:
@@ -38,7 +39,8 @@ def references_defined(file: ComposeFile, _: Environment) -> Iterator[Problem]:
             "volumes": {m.source for m in mounts if m.type == "volume" and m.source},
         }
         for section, names in used.items():
-            for missing in sorted(names - set(getattr(file, section))):
+            known = set(getattr(file, section))
+            for missing in sorted(name for name in names - known if "$" not in name):
                 fix = f"define it under the top-level {section}"
                 yield Problem(f"services.{name}.{section}", f"{missing!r} is not defined", fix)
 
@@ -58,16 +60,28 @@ def images_pinned(file: ComposeFile, environment: Environment) -> Iterator[Probl
 
 
 def published_once(file: ComposeFile, _: Environment) -> Iterator[Problem]:
-    """No two services publish the same port of the host."""
-    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    """No two services publish the same port at the same address of the host."""
+    owners: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for name, service in file.services.items():
         for port in service.port_mappings:
-            if port.published:
-                owners[str(port.published), port.protocol or "tcp"].append(name)
-    for (published, _protocol), names in owners.items():
-        for second in names[1:]:
-            what = f"host port {published} is also published by {names[0]!r}"
-            yield Problem(f"services.{second}.ports", what, "give one of them another port")
+            if not port.published:
+                continue
+            before, address = owners[str(port.published), port.protocol or "tcp"], port.host_ip or ""
+            if first := next((owner for owner, taken in before if _overlap(address, taken)), None):
+                what = f"host port {port.published} is also published by {first!r}"
+                yield Problem(f"services.{name}.ports", what, "give one of them another port")
+            before.append((name, address))
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or not {"", "0.0.0.0", "::"}.isdisjoint({one, other})  # noqa: S104 - compared, not bound
+
+
+def domain_is_public(file: ComposeFile, environment: Environment) -> Iterator[Problem]:  # noqa: ARG001 - a rule
+    """In production nobody else reaches ``localhost``."""
+    if environment.profile == "prod" and environment.domain.rpartition(".")[2] == "localhost":
+        fix = f"set BASE_DOMAIN in .environments/{environment.name}/.env"
+        yield Problem("environment.domain", f"{environment.domain!r} names this machine only", fix)
 
 
 def files_travel(file: ComposeFile, environment: Environment) -> Iterator[Problem]:
@@ -117,6 +131,7 @@ RULES: tuple[Rule, ...] = (
     references_defined,
     images_pinned,
     published_once,
+    domain_is_public,
     files_travel,
     inline_texts_writable,
     contents_not_empty,
