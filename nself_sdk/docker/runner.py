@@ -74,8 +74,10 @@ def run(  # noqa: PLR0913 - one knob for each thing that differs between the dri
     child = _Child(command, environment, stdin, merged=merged)
     streams = [_Stream(pipe, redaction, on_line) for pipe in child.outputs]
     try:
-        _wait(child, streams, patient=patient, timeout=timeout, grace=grace)
+        _wait(child, streams, patient=patient, timeout=timeout)
     finally:
+        if child.process.poll() is None:
+            stop_group(child.process, signal.SIGINT, grace)
         child.close()
     stdout, *others = [stream.finish() for stream in streams]
     return Completed(tuple(map(redaction, command)), child.process.returncode, stdout, "".join(others))
@@ -94,7 +96,8 @@ def interact(command: Sequence[str], environment: Mapping[str, str]) -> int:
             continue
 
 
-def _wait(child: _Child, streams: Sequence[_Stream], *, patient: bool, timeout: float | None, grace: float) -> None:
+def _wait(child: _Child, streams: Sequence[_Stream], *, patient: bool, timeout: float | None) -> None:
+    """Return when the child has ended; whatever is raised here, the caller stops it if it still runs."""
     deadline = None if timeout is None else time.monotonic() + timeout
     interrupted = False
     while True:
@@ -103,15 +106,10 @@ def _wait(child: _Child, streams: Sequence[_Stream], *, patient: bool, timeout: 
             break
         except KeyboardInterrupt:
             if interrupted or not patient:
-                stop_group(child.process, signal.SIGINT, grace)
                 raise
             interrupted = True
             streams[-1].say("Ctrl-C: finishing this step first; press it again to stop at once")
-        except BaseException:
-            stop_group(child.process, signal.SIGINT, grace)
-            raise
     if not ended:
-        stop_group(child.process, signal.SIGINT, grace)
         raise DriverError(f"{child.name} took longer than {timeout:g} seconds and was stopped")
     if interrupted:
         raise KeyboardInterrupt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import tempfile
@@ -28,7 +29,7 @@ def produce(
         try:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             with process.stdout:
-                while chunk := process.stdout.read(_CHUNK):
+                while chunk := os.read(process.stdout.fileno(), _CHUNK):
                     yield chunk
             process.wait()
         finally:
