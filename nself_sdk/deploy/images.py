@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Driver, Stack, copy_images
+from nself_sdk.errors import DriverError
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,13 @@ def provide(
         (here or target).compose(stack, "build", *wanted.built, on_line=line)
     if here is not None:
         _carry(here, target, wanted, tell)
-    missing = [name for name, image in wanted.named.items() if target.image(image) is None]
+    missing = {name: image for name, image in wanted.named.items() if target.image(image) is None}
     if missing:
-        target.compose(stack, "pull", *missing, on_line=line)
+        try:
+            target.compose(stack, "pull", *missing, on_line=line)
+        except DriverError as error:
+            what = ", ".join(sorted(set(missing.values())))
+            raise type(error)(f"not all could be pulled of {what}: {error.message}", error.hint) from error
 
 
 def _carry(here: Driver, target: Driver, wanted: Wanted, tell: Callable[[Progress], None]) -> None:
