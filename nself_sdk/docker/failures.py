@@ -50,8 +50,8 @@ _CASES = (
         "run nself-sdk doctor --fix",
     ),
     _Case(
-        r"(Bind for|failed to bind host port for|failed to bind host port|listen (?:tcp|udp)[46]?) "
-        r"(?P<port>[\d.:\[\]a-f]*:\d+)\S*.*(already allocated|address already in use)",
+        r"(?:Bind for|failed to bind host port for|listen (?:tcp|udp)[46]?:?) (?P<port>[\d.\[\]a-f:]*?:\d+)\b"
+        r".*(?:already allocated|address already in use)",
         "the port {port} is already in use on the host",
         "stop what uses it, or publish another port; docker ps and ss -ltnp show who",
     ),
