@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,7 @@ def test_a_kept_stack_stays_and_carries_no_label_of_the_reaper() -> None:
         assert stack.folder.path.exists()
     finally:
         docker("compose", "--project-name", stack.name, "down", "--volumes", "--timeout", "2")
+        shutil.rmtree(stack.folder.path)
 
 
 def test_a_wrong_project_touches_nothing() -> None:
