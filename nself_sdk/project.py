@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -14,56 +14,7 @@ from nself_sdk.compose import ComposeFile, Deploy, Limits, Resources
 from nself_sdk.environment import Environment, is_dns_label
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model
-
-
-class Route(Model):
-    """A host name that the edge answers for: ``<name>.<domain>``, or ``name`` itself when it has a dot.
-
-    ``service`` is the Compose key of who answers, ``port`` the TCP port it listens on in its container.
-    Catalog services leave ``service`` out (it is themselves); say it to route to a service of a Compose file:
-    ``project.add(ComposeFile.load("docker-compose.yml")).add(Route(name="shop", service="web", port=8080))``.
-    """
-
-    name: str
-    port: int = Field(ge=1, le=65535)
-    service: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
-    #: Seconds without a byte after which the edge gives up on a request.
-    read_timeout: int = Field(default=60, ge=1)
-    #: Paths that are for the inside only: the edge answers 404. One that ends in a slash hides all below it.
-    hidden: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")], ...] = ()
-    #: The largest request body, in nginx's notation.
-    max_body: str = Field(default="10m", pattern=r"^(0|[1-9][0-9]*[kmg]?)$")
-    #: The name of the secret that the edge asks for, as the password of the user ``operator``; nobody when empty.
-    login: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
-
-    @field_validator("name")
-    @classmethod
-    def _is_host_name(cls, name: str) -> str:
-        if all(is_dns_label(label) for label in name.split(".")):
-            return name
-        raise ValueError("a route is a DNS label such as 'api', or a full domain such as 'api.example.com'")
-
-
-class Metrics(Model):
-    """Where a service offers its metrics, in Prometheus' text format, to the inside of the stack."""
-
-    port: int = Field(ge=1, le=65535)
-    path: str = Field(default="/metrics", pattern=r"^/[A-Za-z0-9/_.-]*$")
-    #: The Compose key of who answers; catalog services leave it out (it is themselves).
-    service: str = ""
-
-
-class Secret(Model):
-    """A secret's name, and where its value comes from. The value itself is never part of a model.
-
-    ``generated``: made on first use, ``length`` characters of the alphabet. ``given``: the user writes it
-    into the environment's ``.env.secrets``. ``certificate`` and ``private-key``: the edge's TLS files.
-    """
-
-    name: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
-    source: Literal["generated", "given", "certificate", "private-key"] = "generated"
-    length: int = Field(default=48, ge=16)
-    alphabet: Literal["alphanumeric", "hexadecimal"] = "alphanumeric"
+from nself_sdk.offers import Connection, Metrics, Route, Secret
 
 
 class Service(Model):
@@ -104,6 +55,18 @@ class Service(Model):
     def requires(self) -> tuple[type[Service], ...]:
         """The kinds of service that must be there too; a missing one is added with its defaults."""
         return ()
+
+    def uses(self) -> tuple[type[Service], ...]:
+        """The kinds that it connects to, of those that it requires: each gives it a `connection`."""
+        return ()
+
+    def connection(self, context: Context, client: Service) -> Connection:
+        """What that client needs to use this service: variables, secrets, SQL, and what it waits for."""
+        raise NotImplementedError(f"{self.name} has nothing for {client.name} in {context.project}")
+
+    def traces(self) -> str:
+        """The URL where it takes traces, OTLP over HTTP without the path; empty where it takes none."""
+        return ""
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - for subclasses
         """The host names under which the edge serves it."""
@@ -170,6 +133,15 @@ class Context:
             raise DeclarationError(Problem(kind.__name__, what, f"name that one {_default_name(kind)!r}"))
         return (usual or found)[0]
 
+    def connections(self, client: Service) -> tuple[Connection, ...]:
+        """What the services that it uses give to that one."""
+        return tuple(self.the(kind).connection(self, client) for kind in client.uses())
+
+    @cached_property
+    def traces(self) -> str:
+        """Where traces go, as `Service.traces` says; empty where nobody takes them."""
+        return next(filter(None, (service.traces() for service in self.services)), "")
+
     @cached_property
     def routes(self) -> tuple[Route, ...]:
         """Every route of the project, sorted by host name, each with its service filled in."""
@@ -194,6 +166,8 @@ class Context:
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret of the project, by name."""
         named = {secret.name: secret for service in self.services for secret in service.secrets()}
+        lent = [connection for service in self.services for connection in self.connections(service)]
+        named |= {secret.name: secret for connection in lent for secret in connection.secrets}
         return tuple(named[name] for name in sorted(named))
 
     @property
@@ -291,3 +265,17 @@ def declared(declaration: Declaration, environment: Environment) -> Project:
 def name_of(folder: Path) -> str:
     """A valid project name made of a folder's."""
     return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-") or "project"
+
+
+__all__ = [
+    "Connection",
+    "Context",
+    "Declaration",
+    "Metrics",
+    "Project",
+    "Route",
+    "Secret",
+    "Service",
+    "declared",
+    "name_of",
+]

@@ -18,7 +18,8 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if not {"_templates", "_re
 _FIRST = {"errors"}
 _COMPOSE = {*_FIRST, "compose"}
 _ENVIRONMENT = {*_FIRST, "model", "environment"}
-_PROJECT = {*_COMPOSE, *_ENVIRONMENT, "project"}
+_OFFERS = {*_COMPOSE, *_ENVIRONMENT, "offers"}
+_PROJECT = {*_OFFERS, "project"}
 _PASSES = {*_PROJECT, "passes"}
 _RENDER = {*_PASSES, "render"}
 _CHECKS = {*_RENDER, "checks"}
@@ -46,7 +47,8 @@ ARROWS = {
     "compose": _FIRST,
     "model": _FIRST,
     "environment": {*_FIRST, "model"},
-    "project": {*_COMPOSE, *_ENVIRONMENT},
+    "offers": {*_COMPOSE, *_ENVIRONMENT},
+    "project": _OFFERS,
     "passes": _PROJECT,
     "render": _PASSES,
     "checks": _RENDER,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from inspect import getmembers, isclass
+from pkgutil import iter_modules
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from nself_sdk import compose, resources
+from nself_sdk import catalog, compose, resources
 from nself_sdk.catalog.nginx import Nginx
-from nself_sdk.catalog.postgres import Postgres, role_sql
-from nself_sdk.catalog.redis import PASSWORD as REDIS_PASSWORD
-from nself_sdk.catalog.redis import Redis
+from nself_sdk.catalog.postgres import Postgres
 from nself_sdk.environment import Environment
-from nself_sdk.project import Context, Route, Secret, Service
-
-Needs = Literal["postgres", "redis"]
+from nself_sdk.model import did_you_mean
+from nself_sdk.project import Context, Metrics, Route, Service
 
 # Roles of Postgres itself or of the catalog, and what would make a password's variable one that steers Docker or ssh.
 _NO_ROLE = re.compile(r"[0-9]|pg-|(postgres|public|none|hasura|auth)$|(docker|compose|buildx|buildkit|ssh|ld|lc)(-|$)")
@@ -25,16 +26,42 @@ class CustomService(Service):
     """A service with code of its own, at ``https://<route>.<domain>``.
 
     ``CustomService("payments", "fastapi-py", 8003, needs=["postgres"])``: it gets the credentials of what it
-    ``needs``, and no others: a Postgres role and schema of its own as ``DATABASE_URL``, Redis as ``REDIS_URL``.
+    ``needs``, and no others; passwords come as files. ``postgres``: a role and a schema of its own, ``DATABASE_URL``
+    and ``DATABASE_PASSWORD_FILE``. ``redis``: ``REDIS_URL`` and ``REDIS_PASSWORD_FILE``. ``hasura``:
+    ``HASURA_GRAPHQL_URL`` and ``HASURA_GRAPHQL_ADMIN_SECRET_FILE``. Whatever offers a `Service.connection` can be
+    needed: a name in the catalog, or a class of the user's own.
     """
+
+    #: ``CS_<n>_<suffix>`` of an env file, and the field that it sets.
+    variables: ClassVar[Mapping[str, str]] = {
+        "PORT": "port",
+        "ROUTE": "route",
+        "PUBLIC": "public",
+        "NEEDS": "needs",
+        "REPLICAS": "replicas",
+        "MEMORY": "memory",
+        "CPU": "cpus",
+        "COMMAND": "command",
+        "HEALTHCHECK": "health",
+    }
 
     template: str
     #: The port it listens on in its container; nothing is published but the edge.
     port: int = Field(ge=1, le=65535)
     #: Its host name; its own name when left out, none at all when None.
     route: str | None = ""
-    needs: tuple[Needs, ...] = ()
+    #: Whether the edge serves it. A service that is not public is reached by the others as ``http://<name>:<port>``.
+    public: bool = True
+    needs: tuple[str | type[Service], ...] = ()
+    #: How many containers share the requests.
+    replicas: int = Field(default=1, ge=1, le=100)
     memory: str = "256m"
+    #: The most processor time that a container may use, in cores; no limit when None.
+    cpus: float | None = Field(default=None, gt=0)
+    #: What to run instead of the image's own command.
+    command: tuple[str, ...] = ()
+    #: The path that the health check asks; the template's choice (``/ready``) when empty.
+    health: str = Field(default="", pattern=r"^(/[A-Za-z0-9/_.-]*)?$")
 
     def __init__(  # noqa: PLR0913 - positional for reading: name, template, port; the rest by keyword
         self,
@@ -43,83 +70,121 @@ class CustomService(Service):
         port: int,
         *,
         route: str | None = "",
-        needs: tuple[Needs, ...] | list[Needs] = (),
+        public: bool = True,
+        needs: Iterable[str | type[Service]] = (),
+        replicas: int = 1,
         memory: str = "256m",
-        environment: dict[str, str] | None = None,
+        cpus: float | None = None,
+        command: Iterable[str] = (),
+        health: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         resources.template(template)
-        fields: dict[str, Any] = {"template": template, "port": port, "route": route, "needs": tuple(needs)}
-        super().__init__(name=name, memory=memory, environment=environment or {}, **fields)
+        fields: dict[str, Any] = {"template": template, "port": port, "route": route, "public": public}
+        fields |= {"needs": tuple(needs), "replicas": replicas, "cpus": cpus, "command": tuple(command)}
+        fields |= {"health": health, "environment": dict(environment or {})}
+        super().__init__(name=name, memory=memory, **fields)
+
+    @field_validator("needs")
+    @classmethod
+    def _known(cls, needs: tuple[str | type[Service], ...]) -> tuple[str | type[Service], ...]:
+        for need in needs:
+            if isinstance(need, str) and _kind(need) is None:
+                raise ValueError(f"nothing called {need!r} can be needed; {did_you_mean(need, _known_needs())}")
+        return tuple(dict.fromkeys(needs))
 
     @model_validator(mode="after")
     def _may_be_a_role(self) -> Self:
-        if "postgres" in self.needs and _NO_ROLE.match(self.name):
+        if Postgres in self.uses() and _NO_ROLE.match(self.name):
             raise ValueError(f"{self.name!r} cannot be the name of its database role; give it another name")
         return self
 
-    def requires(self) -> tuple[type[Service], ...]:
-        kinds = {"postgres": Postgres, "redis": Redis}
-        edge = () if self.route is None else (Nginx,)
-        return (*(kinds[need] for need in self.needs), *edge)
+    def uses(self) -> tuple[type[Service], ...]:
+        kinds = (need if isinstance(need, type) else _kind(need) for need in self.needs)
+        return tuple(kind for kind in kinds if kind is not None)
 
-    def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
-        return (
-            () if self.route is None else (Route(name=self.route or self.name, port=self.port, hidden=("/metrics",)),)
-        )
+    def requires(self) -> tuple[type[Service], ...]:
+        return (*self.uses(), *((Nginx,) if self._is_served else ()))
 
     @property
-    def _password(self) -> str:
-        return f"{self.name.upper().replace('-', '_')}_DB_PASSWORD"
+    def _is_served(self) -> bool:
+        return self.public and self.route is not None
 
-    def secrets(self) -> tuple[Secret, ...]:
-        return (Secret(name=self._password),) if "postgres" in self.needs else ()
+    def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
+        served = Route(name=self.route or self.name, port=self.port, hidden=("/metrics",)) if self._is_served else None
+        return (served,) if served else ()
 
-    def sql(self) -> str:
-        if "postgres" not in self.needs:
-            return ""
-        role = self.name.replace("-", "_")
-        return role_sql(role, self._password) + f'CREATE SCHEMA IF NOT EXISTS "{role}" AUTHORIZATION "{role}";\n'
+    def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
+        return (Metrics(port=self.port),)
 
     def part(self, context: Context) -> compose.ComposeFile:
         facts = resources.template(self.template)
-        folder = f"./services/{self.name}"
+        lent = context.connections(self)
+        secrets = sorted({secret.name for connection in lent for secret in connection.secrets})
+        check = [word.replace("{port}", str(self.port)) for word in facts.healthcheck]
         service = compose.Service(
             image=f"{context.project}-{self.name}",
-            build=compose.Build(context=folder),
+            build=compose.Build(context=f"./services/{self.name}"),
+            command=list(self.command) or None,
             environment={**self._variables(context), **self.environment},
-            depends_on=self._waits(context) or None,
-            healthcheck=compose.Healthcheck(
-                test=["CMD", *(word.replace("{port}", str(self.port)) for word in facts.healthcheck)]
-            ),
+            secrets=list(secrets) or None,
+            depends_on={key: value for connection in lent for key, value in connection.depends_on.items()} or None,
+            healthcheck=compose.Healthcheck(test=["CMD", *check, *([self.health] if self.health else [])]),
             stop_grace_period=f"{facts.stop_grace_seconds}s",
-            deploy=self.limits,
+            deploy=self._deploy,
         )
         # A remote engine has no folder of this machine to mount: there, the code is what the image holds.
         if facts.reload and context.environment.hot_reload and not context.environment.remote:
-            mount = f"{folder}/{facts.reload.source}:{facts.reload.target}:ro"
-            service = service.replace(command=facts.reload.command, volumes=[mount])
-        passwords = {"postgres": self._password, "redis": REDIS_PASSWORD}
+            service = self._reloading(service, facts.reload)
         return compose.ComposeFile(
             services={self.name: service},
-            secrets={passwords[need]: compose.Secret(environment=passwords[need]) for need in sorted(set(self.needs))},
+            secrets={name: compose.Secret(environment=name) for name in secrets},
+        )
+
+    @property
+    def _deploy(self) -> compose.Deploy:
+        limits = compose.Limits(memory=self.memory)
+        limits = limits.replace(cpus=self.cpus) if self.cpus else limits
+        deploy = compose.Deploy(resources=compose.Resources(limits=limits))
+        return deploy.replace(replicas=self.replicas) if self.replicas > 1 else deploy
+
+    def _reloading(self, service: compose.Service, reload: resources.Reload) -> compose.Service:
+        """The service with its code mounted from the folder, and its command the one that watches it."""
+        folder = f"./services/{self.name}"
+        build = compose.Build(context=folder, target=reload.stage) if reload.stage else service.build
+        return service.replace(
+            build=build,
+            command=list(self.command) or reload.command,
+            volumes=[f"{folder}/{reload.source}:{reload.target}:ro"],
         )
 
     def _variables(self, context: Context) -> dict[str, str]:
-        level = context.environment.log_level
-        return {"PORT": str(self.port), "LOG_LEVEL": level, **self._connections(context)}
+        own = {"PORT": str(self.port), "LOG_LEVEL": context.environment.log_level}
+        if context.traces:
+            own["OTEL_EXPORTER_OTLP_ENDPOINT"] = context.traces
+        return own | {key: value for lent in context.connections(self) for key, value in lent.environment.items()}
 
-    def _connections(self, context: Context) -> dict[str, str]:
-        urls: dict[str, str] = {}
-        if "postgres" in self.needs:
-            urls["DATABASE_URL"] = context.the(Postgres).url(context, self.name.replace("-", "_"), self._password)
-        if "redis" in self.needs:
-            urls["REDIS_URL"] = context.the(Redis).url()
-        return urls
 
-    def _waits(self, context: Context) -> dict[str, compose.DependsOn]:
-        waits: dict[str, compose.DependsOn] = {}
-        if "postgres" in self.needs:
-            waits |= context.the(Postgres).ready()
-        if "redis" in self.needs:
-            waits |= context.the(Redis).ready()
-        return waits
+def _kind(need: str) -> type[Service] | None:
+    """The kind of service of that name in the catalog, if it offers a connection."""
+    word = need.replace("-", "_")
+    return next(_offering(word, need), None) if word in _modules() else None
+
+
+def _offering(module: str, name: str) -> Iterator[type[Service]]:
+    for _, found in getmembers(import_module(f"{catalog.__name__}.{module}"), _is_service):
+        kind: type[Service] = found
+        if kind.connection is not Service.connection and kind.model_fields["name"].default == name:
+            yield kind
+
+
+def _is_service(found: object) -> bool:
+    return isclass(found) and issubclass(found, Service)
+
+
+def _modules() -> list[str]:
+    return [module.name for module in iter_modules(catalog.__path__)]
+
+
+def _known_needs() -> list[str]:
+    return [name for word in _modules() if _kind(name := word.replace("_", "-"))]

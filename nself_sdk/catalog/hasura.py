@@ -13,7 +13,7 @@ from nself_sdk import compose
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
 from nself_sdk.environment import Environment
-from nself_sdk.project import Context, Route, Secret, Service
+from nself_sdk.project import Connection, Context, Route, Secret, Service
 
 ADMIN_SECRET = Secret(name="HASURA_GRAPHQL_ADMIN_SECRET")
 #: Signs the tokens that Auth issues and Hasura accepts. HS256 needs 32 characters at least.
@@ -54,6 +54,17 @@ class Hasura(Service):
             "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO hasura;\n"
             "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO hasura;\n"
             "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO hasura;\n"
+        )
+
+    def connection(self, context: Context, client: Service) -> Connection:  # noqa: ARG002 - the same for all
+        """The endpoint, and the admin secret as a file."""
+        return Connection(
+            environment={
+                "HASURA_GRAPHQL_URL": f"http://{self.name}:8080/v1/graphql",
+                "HASURA_GRAPHQL_ADMIN_SECRET_FILE": f"/run/secrets/{ADMIN_SECRET.name}",
+            },
+            secrets=(ADMIN_SECRET,),
+            depends_on=self.ready(),
         )
 
     def ready(self) -> dict[str, compose.DependsOn]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from nself_sdk import compose
-from nself_sdk.project import Context, Secret, Service
+from nself_sdk.project import Connection, Context, Secret, Service
 
 PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the secret's name
 
@@ -45,6 +45,20 @@ class Postgres(Service):
     def url(self, context: Context, role: str, secret: str) -> str:
         """A connection URL; the password is interpolated when the file is applied."""
         return f"postgresql://{role}:${{{secret}}}@{self.name}:5432/{self.database_name(context)}"
+
+    def connection(self, context: Context, client: Service) -> Connection:
+        """A role and a schema of the client's own; the URL holds no password."""
+        role = client.name.replace("-", "_")
+        secret = Secret(name=f"{role.upper()}_DB_PASSWORD")
+        return Connection(
+            environment={
+                "DATABASE_URL": f"postgresql://{role}@{self.name}:5432/{self.database_name(context)}",
+                "DATABASE_PASSWORD_FILE": f"/run/secrets/{secret.name}",
+            },
+            secrets=(secret,),
+            sql=role_sql(role, secret.name) + f'CREATE SCHEMA IF NOT EXISTS "{role}" AUTHORIZATION "{role}";\n',
+            depends_on=self.ready(),
+        )
 
     def ready(self) -> dict[str, compose.DependsOn]:
         """What a service that uses the database waits for."""
@@ -115,7 +129,9 @@ def role_sql(role: str, secret: str) -> str:
 
 def setup_sql(context: Context) -> str:
     """What all services need, each after the services that it requires."""
-    return "\n".join(f"-- {service.name}\n{sql}" for service in _required_first(context) if (sql := service.sql()))
+    each = ((service.name, service.sql(), context.connections(service)) for service in _required_first(context))
+    texts = ((name, sql + "".join(connection.sql for connection in lent)) for name, sql, lent in each)
+    return "\n".join(f"-- {name}\n{sql}" for name, sql in texts if sql)
 
 
 def _required_first(context: Context) -> Iterator[Service]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from typing import ClassVar
+
 from nself_sdk import compose
-from nself_sdk.project import Context, Secret, Service
+from nself_sdk.project import Connection, Context, Secret, Service
 
 PASSWORD = "REDIS_PASSWORD"  # noqa: S105 - the secret's name
 
@@ -27,6 +29,9 @@ EOF
 class Redis(Service):
     """Redis with an append-only file on a volume of its own, published only on 127.0.0.1 and only in dev."""
 
+    enabled_by: ClassVar[str] = "REDIS_ENABLED"
+    variables: ClassVar[dict[str, str]] = {"REDIS_PORT": "port", "REDIS_MEMORY": "memory"}
+
     name: str = "redis"
     image: str = "redis:7.2.16-alpine3.21"
     #: The port of the host in dev; None publishes nothing.
@@ -36,9 +41,13 @@ class Redis(Service):
     def secrets(self) -> tuple[Secret, ...]:
         return (Secret(name=PASSWORD),)
 
-    def url(self) -> str:
-        """The connection URL; the password is interpolated when the file is applied."""
-        return f"redis://:${{{PASSWORD}}}@{self.name}:6379/0"
+    def connection(self, context: Context, client: Service) -> Connection:  # noqa: ARG002 - the same for all
+        """One password for all clients; the URL does not hold it."""
+        return Connection(
+            environment={"REDIS_URL": f"redis://{self.name}:6379/0", "REDIS_PASSWORD_FILE": f"/run/secrets/{PASSWORD}"},
+            secrets=(Secret(name=PASSWORD),),
+            depends_on=self.ready(),
+        )
 
     def ready(self) -> dict[str, compose.DependsOn]:
         """What a service that uses Redis waits for."""

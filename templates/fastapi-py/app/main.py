@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from fastapi import FastAPI
+from opentelemetry.trace import Tracer
 
-from app import api, logs, probes
+from app import api, hasura, logs, probes, tracing
 from app.observe import Observe
 from app.resources import Resources
 from app.settings import Settings
@@ -16,6 +17,7 @@ class State(TypedDict):
     """What every request finds in `request.state`."""
 
     resources: Resources
+    tracer: Tracer
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -25,11 +27,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with Resources.open(chosen) as resources:
-            yield {"resources": resources}
+        with tracing.started(chosen) as tracer:
+            async with Resources.open(chosen) as resources:
+                yield {"resources": resources, "tracer": tracer}
 
     app = FastAPI(title=chosen.name, lifespan=lifespan)
     app.add_middleware(Observe)
     app.include_router(probes.router)
+    app.include_router(hasura.router(chosen))
     app.include_router(api.router)
     return app

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from http import HTTPStatus
 from time import perf_counter
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import tracing
 from app.logs import request_id
 
 log = logging.getLogger("app.request")
@@ -52,8 +54,11 @@ class Observe:
 
         started = perf_counter()
         try:
-            with IN_FLIGHT.track_inprogress():
-                await self.app(scope, receive, send_with_id)
+            with IN_FLIGHT.track_inprogress(), tracing.span_of(scope["state"]["tracer"], scope) as span:
+                try:
+                    await self.app(scope, receive, send_with_id)
+                finally:
+                    tracing.name(span, scope, _route(scope), status or HTTPStatus.INTERNAL_SERVER_ERROR)
         except Exception:
             log.exception("request failed")
             if status:  # half an answer has gone out: the server must cut the connection
@@ -65,9 +70,13 @@ class Observe:
             request_id.reset(token)
 
 
+def _route(scope: Scope) -> str:
+    """Return the route's template, never the path: every path would be a time series of its own."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
 def _record(scope: Scope, status: int, seconds: float) -> None:
-    # The route's template, never the path: every path would be a time series of its own.
-    route = getattr(scope.get("route"), "path", "unmatched")
+    route = _route(scope)
     DURATION.labels(scope["method"], route, status).observe(seconds)
     log.log(
         logging.DEBUG if route in PROBES else logging.INFO,

@@ -1,13 +1,17 @@
 """The service as its callers see it: no network, no database."""
 
+import gzip
 import json
 import logging
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
 from app.logs import JsonLines, request_id
 from app.main import create_app
@@ -105,3 +109,62 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     settings = Settings.from_environment({"DATABASE_URL_FILE": str(secret)})
     assert settings.database_url == "postgres://me:hidden@db/app"
     assert "hidden" not in repr(settings)
+
+
+def test_a_password_goes_into_its_url(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("p/w\n")
+    environment = {
+        "DATABASE_URL": "postgresql://me@db:5432/app",
+        "DATABASE_PASSWORD_FILE": str(secret),
+        "REDIS_URL": "redis://redis:6379/0",
+        "REDIS_PASSWORD": "hush",
+    }
+    settings = Settings.from_environment(environment)
+    assert settings.database_url == "postgresql://me:p%2Fw@db:5432/app"
+    assert settings.redis_url == "redis://:hush@redis:6379/0"
+
+
+def hasura(secret: str | None, path: str, body: object, shown: str) -> Response:
+    with TestClient(create_app(Settings(webhook_secret=secret))) as client:
+        return client.post(f"/hasura/{path}", json=body, headers={"X-Webhook-Secret": shown})
+
+
+def test_hasura_is_answered_when_it_shows_the_secret_and_only_then() -> None:
+    body = {"input": {"name": "Ada"}}
+    assert hasura("hush", "actions/greet", body, "guess").status_code == 401
+    answer = hasura("hush", "actions/greet", body, "hush")
+    assert (answer.status_code, answer.json()) == (200, {"message": "Hello, Ada."})
+
+
+def test_without_a_webhook_secret_there_is_nothing_for_hasura() -> None:
+    assert hasura(None, "actions/greet", {"input": {"name": "Ada"}}, "").status_code == 404
+
+
+def test_an_event_is_taken() -> None:
+    event = {"id": "e1", "event": {"op": "INSERT", "data": {"old": None, "new": {}}}}
+    assert hasura("hush", "events/order_created", event, "hush").status_code == 204
+
+
+def test_spans_go_where_the_endpoint_says_in_the_callers_trace() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    received: list[tuple[str, bytes]] = []
+
+    class Tempo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Tempo)
+    Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}/"
+    with TestClient(create_app(Settings(traces_endpoint=endpoint))) as client:
+        client.get("/", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    server.shutdown()
+    (path, body), *_ = received
+    assert path == "/v1/traces"
+    assert bytes.fromhex(trace) in (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)

@@ -1,0 +1,81 @@
+"""What services offer each other: routes, metrics, secrets, connections. Values only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from nself_sdk.compose import DependsOn
+from nself_sdk.environment import is_dns_label
+from nself_sdk.model import Model
+
+#: An extension of a service in the rendered file, for deploys: it reloads its configs and secrets in place.
+#: ``{"test": shell command on the new files, named <path>.next, "command": shell command that reloads}``.
+RELOAD = "x-nself-reload"
+#: The same: it is the edge. ``{"folder": where it reads targets, "targets": {service: [port, ...]}}``.
+EDGE = "x-nself-edge"
+
+
+class Route(Model):
+    """A host name that the edge answers for: ``<name>.<domain>``, or ``name`` itself when it has a dot.
+
+    ``service`` is the Compose key of who answers, ``port`` the TCP port it listens on in its container.
+    Catalog services leave ``service`` out (it is themselves); say it to route to a service of a Compose file:
+    ``project.add(ComposeFile.load("docker-compose.yml")).add(Route(name="shop", service="web", port=8080))``.
+    """
+
+    name: str
+    port: int = Field(ge=1, le=65535)
+    service: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
+    #: Whether a program outside Docker answers: ``port`` is then one of the engine's host.
+    on_host: bool = False
+    #: Seconds without a byte after which the edge gives up on a request.
+    read_timeout: int = Field(default=60, ge=1)
+    #: Paths that are for the inside only: the edge answers 404. One that ends in a slash hides all below it.
+    hidden: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")], ...] = ()
+    #: The largest request body, in nginx's notation.
+    max_body: str = Field(default="10m", pattern=r"^(0|[1-9][0-9]*[kmg]?)$")
+    #: The name of the secret that the edge asks for, as the password of the user ``operator``; nobody when empty.
+    login: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
+
+    @field_validator("name")
+    @classmethod
+    def _is_host_name(cls, name: str) -> str:
+        if all(is_dns_label(label) for label in name.split(".")):
+            return name
+        raise ValueError("a route is a DNS label such as 'api', or a full domain such as 'api.example.com'")
+
+
+class Metrics(Model):
+    """Where a service offers its metrics, in Prometheus' text format, to the inside of the stack."""
+
+    port: int = Field(ge=1, le=65535)
+    path: str = Field(default="/metrics", pattern=r"^/[A-Za-z0-9/_.-]*$")
+    #: The Compose key of who answers; catalog services leave it out (it is themselves).
+    service: str = ""
+
+
+class Secret(Model):
+    """A secret's name, and where its value comes from. The value itself is never part of a model.
+
+    ``generated``: made on first use, ``length`` characters of the alphabet. ``given``: the user writes it
+    into the environment's ``.env.secrets``. ``certificate`` and ``private-key``: the edge's TLS files.
+    """
+
+    name: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    source: Literal["generated", "given", "certificate", "private-key"] = "generated"
+    length: int = Field(default=48, ge=16)
+    alphabet: Literal["alphanumeric", "hexadecimal"] = "alphanumeric"
+
+
+class Connection(Model):
+    """What a service gives to one that uses it, and to no other: `Service.connection`.
+
+    ``secrets`` become files under ``/run/secrets``; ``sql`` is run like that of `Service.sql`.
+    """
+
+    environment: dict[str, str] = Field(default_factory=dict)
+    secrets: tuple[Secret, ...] = ()
+    sql: str = ""
+    depends_on: dict[str, DependsOn] = Field(default_factory=dict)
