@@ -54,11 +54,11 @@ class Build(Element):
     """Target platforms, such as ``linux/arm64``."""
     privileged: Maybe[Flag] = None
     """Build with elevated privileges."""
-    provenance: Maybe[Flag] = None
+    provenance: Maybe[bool | str] = None
     """Add a provenance attestation."""
     pull: Maybe[Flag] = None
     """Pull base images even if they are there."""
-    sbom: Maybe[Flag] = None
+    sbom: Maybe[bool | str] = None
     """Add a software bill of materials."""
     secrets: Maybe[Sequence[str | ServiceSecret]] = None
     """Secrets that the build may read."""

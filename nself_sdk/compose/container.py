@@ -1,6 +1,8 @@
 """What every container can be told, whether it serves, does a job, or prepares one that does."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator
 
 from nself_sdk.compose import views
 from nself_sdk.compose.build import ExtraHosts
@@ -8,12 +10,15 @@ from nself_sdk.compose.element import Element
 from nself_sdk.compose.mounts import Device, EnvFile, ServiceConfig, ServiceSecret, ServiceVolume
 from nself_sdk.compose.networks import ServiceNetwork
 from nself_sdk.compose.resources import BlkioConfig, CredentialSpec, Gpu, Logging, Ulimit
+from nself_sdk.compose.units import check_pull_policy, check_unique
 from nself_sdk.compose.values import (
     ByteSize,
     Command,
     Duration,
+    FilledText,
     Flag,
     Integer,
+    Key,
     ListOrMap,
     Mapping,
     Maybe,
@@ -22,7 +27,9 @@ from nself_sdk.compose.values import (
     Sequence,
     StringOrList,
     Strings,
+    TextOrNumber,
     Variable,
+    WholeNumber,
 )
 
 IpcMode = Literal["shareable", "host", "private"]
@@ -64,15 +71,15 @@ class Container(Element):
     """Number of usable CPUs."""
     cpu_percent: Maybe[Number] = None
     """Usable part of the CPUs, in percent."""
-    cpu_period: Maybe[Number] = None
+    cpu_period: Maybe[WholeNumber] = None
     """Period of the CFS scheduler, in microseconds."""
-    cpu_quota: Maybe[Number] = None
+    cpu_quota: Maybe[WholeNumber] = None
     """Quota of the CFS scheduler, in microseconds."""
-    cpu_rt_period: Maybe[Number] = None
+    cpu_rt_period: Maybe[Number | Duration] = None
     """Period of the real-time scheduler, in microseconds or as a duration."""
-    cpu_rt_runtime: Maybe[Number] = None
+    cpu_rt_runtime: Maybe[Number | Duration] = None
     """Runtime of the real-time scheduler, in microseconds or as a duration."""
-    cpu_shares: Maybe[Number] = None
+    cpu_shares: Maybe[WholeNumber] = None
     """Weight relative to other containers."""
     cpus: Maybe[Number] = None
     """Number of CPU cores, fractions allowed."""
@@ -102,7 +109,7 @@ class Container(Element):
     """Host names to add to ``/etc/hosts``."""
     gpus: Maybe[Literal["all"] | Variable | Sequence[Gpu]] = None
     """GPUs that the container may use."""
-    group_add: Maybe[Sequence[Number]] = None
+    group_add: Maybe[Annotated[Sequence[TextOrNumber], AfterValidator(check_unique)]] = None
     """More groups for the user in the container."""
     hostname: Maybe[str] = None
     """The host name of the container."""
@@ -126,15 +133,15 @@ class Container(Element):
     """Memory at most."""
     mem_reservation: Maybe[ByteSize] = None
     """Memory that is kept for it."""
-    mem_swappiness: Maybe[Integer] = None
+    mem_swappiness: Maybe[ByteSize] = None
     """How readily the kernel swaps its memory out, 0 to 100."""
     memswap_limit: Maybe[ByteSize] = None
     """Memory and swap together at most; -1 for no limit."""
-    models: Maybe[Strings | Mapping[str, ServiceModel | None]] = None
+    models: Maybe[Strings | Mapping[Key, ServiceModel | None]] = None
     """Language models that it uses."""
     network_mode: Maybe[NetworkMode | str] = None
     """The network namespace; also ``service:NAME`` and ``container:NAME``."""
-    networks: Maybe[Strings | Mapping[str, ServiceNetwork | None]] = None
+    networks: Maybe[Strings | Mapping[Key, ServiceNetwork | None]] = None
     """Networks that it joins."""
     oom_kill_disable: Maybe[Flag] = None
     """Do not kill it when memory runs out."""
@@ -142,13 +149,13 @@ class Container(Element):
     """Which processes are killed first when memory runs out: -1000 to 1000."""
     pid: str | None = None
     """The PID namespace: ``host``, or ``service:NAME``."""
-    pids_limit: Maybe[Number] = None
+    pids_limit: Maybe[WholeNumber] = None
     """Number of processes at most; -1 for no limit."""
     platform: Maybe[str] = None
     """Operating system and architecture: ``linux/arm64``."""
     privileged: Maybe[Flag] = None
     """Run with the rights of the host."""
-    pull_policy: Maybe[PullPolicy | str] = None
+    pull_policy: Maybe[PullPolicy | Annotated[str, AfterValidator(check_pull_policy)]] = None
     """When the image is pulled; also ``every_12h`` and the like."""
     pull_refresh_after: Maybe[Duration] = None
     """When a pulled image is old, with ``pull_policy: refresh``."""
@@ -174,9 +181,9 @@ class Container(Element):
     """Where temporary file systems are mounted."""
     ulimits: Maybe[Mapping[str, Integer | Ulimit]] = None
     """Limits of the processes."""
-    umask: Number | None = None
+    umask: WholeNumber | None = None
     """The first umask of the container's process, as an octal number: ``0o027``."""
-    use_api_socket: Maybe[Flag] = None
+    use_api_socket: Maybe[bool] = None
     """Give the container the socket of the engine and its credentials."""
     user: Maybe[str] = None
     """As which user it runs."""
@@ -184,7 +191,7 @@ class Container(Element):
     """The user namespace."""
     uts: Maybe[str] = None
     """The UTS namespace."""
-    volumes: Maybe[Sequence[str | ServiceVolume]] = None
+    volumes: Maybe[Sequence[FilledText | ServiceVolume]] = None
     """What is mounted."""
     volumes_from: Maybe[Strings] = None
     """Services and containers whose mounts are taken over."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from nself_sdk.compose.element import Element
 from nself_sdk.compose.resources import DeviceReservation
-from nself_sdk.compose.values import Duration, Integer, ListOrMap, Maybe, Number, Sequence, Strings, Variable
+from nself_sdk.compose.values import ByteText, Duration, Integer, ListOrMap, Maybe, Number, Sequence, Strings, Variable
 
 DeployMode = Literal["replicated", "global", "replicated-job", "global-job"]
 EndpointMode = Literal["vip", "dnsrr"]
@@ -19,7 +19,7 @@ class Limits(Element):
 
     cpus: Maybe[Number] = None
     """Number of CPU cores, fractions allowed."""
-    memory: Maybe[str] = None
+    memory: Maybe[ByteText] = None
     """Memory with a unit, such as ``512m``."""
     pids: Maybe[Integer] = None
     """Number of processes."""
@@ -46,7 +46,7 @@ class Reservations(Element):
 
     cpus: Maybe[Number] = None
     """Number of CPU cores, fractions allowed."""
-    memory: Maybe[str] = None
+    memory: Maybe[ByteText] = None
     """Memory with a unit, such as ``512m``."""
     generic_resources: Maybe[Sequence[GenericResource]] = None
     """Resources that the user defined."""

@@ -15,7 +15,7 @@ from nself_sdk.compose.problems import problems_of
 from nself_sdk.compose.service import Job, Service
 from nself_sdk.compose.storage import Config, Model, Secret, Volume
 from nself_sdk.compose.tree import Path, Tag, dotted
-from nself_sdk.compose.values import Mapping, Maybe, Sequence, StringOrList
+from nself_sdk.compose.values import Key, Mapping, Maybe, Sequence, StringOrList
 from nself_sdk.compose.writing import to_yaml
 from nself_sdk.errors import DeclarationError, Problem
 
@@ -47,19 +47,19 @@ class ComposeFile(Element):
     """The name of the project."""
     include: Sequence[str | Include] | None = None
     """Other Compose applications that belong to this one."""
-    services: dict[str, Service] = Field(default_factory=dict[str, Service])
+    services: dict[Key, Service] = Field(default_factory=dict[str, Service])
     """What runs."""
-    jobs: dict[str, Job] = Field(default_factory=dict[str, Job])
+    jobs: dict[Key, Job] = Field(default_factory=dict[str, Job])
     """What runs to its end."""
-    networks: Mapping[str, Network | None] = Field(default_factory=dict[str, Network | None])
+    networks: Mapping[Key, Network | None] = Field(default_factory=dict[str, Network | None])
     """Networks; null is one with all the defaults."""
-    volumes: Mapping[str, Volume | None] = Field(default_factory=dict[str, Volume | None])
+    volumes: Mapping[Key, Volume | None] = Field(default_factory=dict[str, Volume | None])
     """Named volumes; null is one with all the defaults."""
-    configs: dict[str, Config] = Field(default_factory=dict[str, Config])
+    configs: dict[Key, Config] = Field(default_factory=dict[str, Config])
     """Texts that services read as files."""
-    secrets: dict[str, Secret] = Field(default_factory=dict[str, Secret])
+    secrets: dict[Key, Secret] = Field(default_factory=dict[str, Secret])
     """Secrets that services read as files."""
-    models: dict[str, Model] = Field(default_factory=dict[str, Model])
+    models: dict[Key, Model] = Field(default_factory=dict[str, Model])
     """Language models that services use."""
 
     _owners: dict[Name, str] = PrivateAttr(default_factory=dict[Name, str])

@@ -1,9 +1,12 @@
 """How Docker learns that a container works: the ``healthcheck`` attribute."""
 
-from typing import Literal, Self, TypedDict, Unpack
+from typing import Annotated, Literal, Self, TypedDict, Unpack
+
+from pydantic import AfterValidator
 
 from nself_sdk.compose.element import Element
-from nself_sdk.compose.values import Duration, Flag, Maybe, Number, StringOrList
+from nself_sdk.compose.units import check_test
+from nself_sdk.compose.values import Duration, Flag, Maybe, Sequence, WholeNumber
 
 
 class Timing(TypedDict, total=False):
@@ -19,13 +22,13 @@ class Timing(TypedDict, total=False):
 class Healthcheck(Element):
     """A command that tells whether a container works (Services, "healthcheck")."""
 
-    test: Maybe[StringOrList] = None
+    test: Maybe[str | Annotated[Sequence[str], AfterValidator(check_test)]] = None
     """A line for the shell, or a list that starts with ``CMD``, ``CMD-SHELL`` or ``NONE``."""
     interval: Maybe[Duration] = None
     """How long between two checks; Docker's default is 30s."""
     timeout: Maybe[Duration] = None
     """How long one check may take; Docker's default is 30s."""
-    retries: Maybe[Number] = None
+    retries: Maybe[WholeNumber] = None
     """After how many failures in a row the container counts as unhealthy; Docker's default is 3."""
     start_period: Maybe[Duration] = None
     """How long after the start a failure does not count."""

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from nself_sdk.compose.element import Element
-from nself_sdk.compose.values import ByteSize, Flag, ListOrMap, Maybe, Number, Variable
+from nself_sdk.compose.values import ByteSize, Flag, ListOrMap, Maybe, Variable, WholeNumber
 
 MountType = Literal["bind", "volume", "tmpfs", "cluster", "npipe", "image"]
 EnvFormat = Literal["raw"]
@@ -41,7 +41,7 @@ class TmpfsOptions(Element):
 
     size: Maybe[ByteSize] = None
     """Largest size, in bytes or with a unit."""
-    mode: Maybe[Number] = None
+    mode: Maybe[WholeNumber] = None
     """File permissions as an octal number: ``0o1777``."""
 
 
@@ -88,7 +88,7 @@ class _FileReference(Element):
     """Numeric owner of the file, as text."""
     gid: Maybe[str] = None
     """Numeric group of the file, as text."""
-    mode: Maybe[Number] = None
+    mode: Maybe[WholeNumber] = None
     """File permissions as an octal number: ``0o440``."""
 
 

@@ -1,7 +1,7 @@
 """Networks: the top-level section, and how one service joins one."""
 
 from nself_sdk.compose.element import Element
-from nself_sdk.compose.values import Flag, ListOrMap, Mapping, Maybe, Number, Options, Sequence, Strings
+from nself_sdk.compose.values import Flag, ListOrMap, Mapping, Maybe, Options, Sequence, Strings
 
 
 class External(Element):
@@ -77,9 +77,9 @@ class ServiceNetwork(Element):
     """The MAC address there."""
     driver_opts: Maybe[Options] = None
     """Options for the network's driver."""
-    gw_priority: Maybe[Number] = None
+    gw_priority: Maybe[int | float] = None
     """The network with the highest one is the default gateway."""
-    priority: Maybe[Number] = None
+    priority: Maybe[int | float] = None
     """Networks with a higher one are joined first."""
     use_service_name_alias: Maybe[Flag] = None
     """Whether the service's own name is an alias there."""

@@ -19,7 +19,7 @@ class Port(Element):
 
     target: Maybe[Integer] = None
     """The port in the container."""
-    published: Maybe[Integer] = None
+    published: Maybe[int | str] = None
     """The port of the host, or a range as text: ``8000-9000``."""
     host_ip: Maybe[str] = None
     """The address of the host to bind to; all of them if absent."""
@@ -36,7 +36,7 @@ class Port(Element):
 
         def __init__(  # noqa: PLR0913 - one for each attribute
             self,
-            published: Integer | None = None,
+            published: int | str | None = None,
             *,
             target: Integer | None = None,
             host_ip: str | None = None,

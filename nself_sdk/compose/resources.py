@@ -1,7 +1,9 @@
 """What a container may use up: ulimits, block IO, GPUs, logging."""
 
+from typing import Literal
+
 from nself_sdk.compose.element import Element
-from nself_sdk.compose.values import Integer, ListOrMap, Mapping, Maybe, Scalar, Sequence, Strings
+from nself_sdk.compose.values import ByteSize, Integer, ListOrMap, Mapping, Maybe, Scalar, Sequence, Strings
 
 
 class Ulimit(Element):
@@ -18,7 +20,7 @@ class BlkioLimit(Element):
 
     path: Maybe[str] = None
     """The device, such as ``/dev/sda``."""
-    rate: Maybe[Integer] = None
+    rate: Maybe[ByteSize] = None
     """Bytes per second, with or without unit, or operations per second."""
 
 
@@ -53,7 +55,7 @@ class Gpu(Element):
 
     capabilities: Maybe[Strings] = None
     """What the device must be able to do, such as ``compute``."""
-    count: Maybe[Integer] = None
+    count: Maybe[Integer | Literal["all"]] = None
     """How many, or ``all``."""
     device_ids: Maybe[Strings] = None
     """Which ones."""
@@ -68,7 +70,7 @@ class DeviceReservation(Element):
 
     capabilities: Strings
     """What the device must be able to do, such as ``gpu``."""
-    count: Maybe[Integer] = None
+    count: Maybe[Integer | Literal["all"]] = None
     """How many, or ``all``."""
     device_ids: Maybe[Strings] = None
     """Which ones."""

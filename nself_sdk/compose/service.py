@@ -13,14 +13,15 @@ from nself_sdk.compose.values import (
     Command,
     Flag,
     Integer,
+    Key,
     ListOrMap,
     Mapping,
     Maybe,
-    Number,
     Scalar,
     Sequence,
     StringOrList,
     Strings,
+    TextOrNumber,
     Variable,
 )
 
@@ -36,7 +37,7 @@ class DependsOn(Element):
     """What must be true of the other service."""
     restart: Maybe[Flag] = None
     """Restart with it."""
-    required: Maybe[Flag] = None
+    required: Maybe[bool] = None
     """Whether it is an error that the other service is not there."""
 
 
@@ -73,7 +74,7 @@ class Watch(Element):
     """Patterns of files that do not matter."""
     include: Maybe[StringOrList] = None
     """Patterns of files that matter."""
-    initial_sync: Maybe[Flag] = None
+    initial_sync: Maybe[bool] = None
     """Copy all files once before watching."""
     path: str
     """What is watched."""
@@ -111,15 +112,15 @@ class Workload(Container):
 
     build: Maybe[str | Build] = None
     """How the image is built."""
-    depends_on: Maybe[Strings | Mapping[str, DependsOn]] = None
+    depends_on: Maybe[Strings | Mapping[Key, DependsOn]] = None
     """Which services start before it and stop after it."""
-    expose: Maybe[Sequence[Number]] = None
+    expose: Maybe[Sequence[TextOrNumber]] = None
     """Ports for other services only."""
     extends: Maybe[str | Extends] = None
     """A service whose attributes are taken over."""
     healthcheck: Maybe[Healthcheck] = None
     """How Docker learns that it works."""
-    ports: Maybe[Sequence[Number | Port]] = None
+    ports: Maybe[Sequence[TextOrNumber | Port]] = None
     """Ports that are published on the host."""
     profiles: Maybe[Strings] = None
     """Profiles in which it is active; always if absent."""

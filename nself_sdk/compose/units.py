@@ -1,14 +1,23 @@
-"""Durations and byte sizes as Compose reads them; the texts themselves stay as they were written."""
+"""Texts with a meaning, such as durations and byte sizes, as Compose reads them; they stay as they were written."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _MICROSECONDS = {"ns": 0.001, "us": 1, "µs": 1, "μs": 1, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
-_BYTES = re.compile(r"(-?\d+(?:\.\d+)*) ?([kKmMgGtTpP]?)[iI]?[bB]?")
+_BYTES = re.compile(r"(\d+(?:\.\d+)*) ?([kKmMgGtTpP]?)[iI]?[bB]?")
+_WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_FLAGS = frozenset({"true", "false", "y", "yes", "on", "n", "no", "off"})
+_KEY = re.compile(r"[a-zA-Z0-9._-]+")
+_PULL_POLICY = re.compile(r"always|never|build|if_not_present|missing|refresh|daily|weekly|every_(?:\d+[wdhms])+")
+_TESTS = ("CMD", "CMD-SHELL", "NONE")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
@@ -24,6 +33,72 @@ def check_bytes(text: str) -> str:
     if "$" in text or _BYTES.fullmatch(text):
         return text
     raise ValueError(f"{text!r} is not an amount of bytes; write for example 512m, 1.5g or 1048576")
+
+
+def check_flag(text: str) -> str:
+    """Return ``text`` if Compose reads it as true or false, or will after interpolation."""
+    if "$" in text or text.lower() in _FLAGS:
+        return text
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def check_whole(text: str) -> str:
+    """Return ``text`` if it is a whole number, or will be after interpolation."""
+    if "$" in text or _WHOLE.fullmatch(text):
+        return text
+    raise ValueError(f"{text!r} is not a whole number")
+
+
+def check_number(text: str) -> str:
+    """Return ``text`` if it is a number, or will be after interpolation."""
+    if "$" not in text:
+        try:
+            float(text if text == text.strip() else "")
+        except ValueError:
+            raise ValueError(f"{text!r} is not a number") from None
+    return text
+
+
+def check_key(text: str) -> str:
+    """Return ``text`` if something can be called so in a section."""
+    if _KEY.fullmatch(text):
+        return text
+    raise ValueError(f"{text!r} is not a name; use letters, digits, '.', '_' and '-'")
+
+
+def check_variable_name(text: str) -> str:
+    """Return ``text`` if a variable or a label can be called so."""
+    if text:
+        return text
+    raise ValueError("a name is empty")
+
+
+def check_filled(text: str) -> str:
+    """Return ``text`` if there is any."""
+    if text:
+        return text
+    raise ValueError("is empty")
+
+
+def check_pull_policy(text: str) -> str:
+    """Return ``text`` if it is one of the policies, or will be after interpolation."""
+    if "$" in text or _PULL_POLICY.fullmatch(text):
+        return text
+    raise ValueError(f"{text!r} is no pull policy; write for example always, missing, never or every_12h")
+
+
+def check_test(arguments: Sequence[str]) -> Sequence[str]:
+    """Return ``arguments`` if they tell how a health check runs."""
+    if not arguments or arguments[0] in _TESTS or "$" in arguments[0]:
+        return arguments
+    raise ValueError(f"a list must start with 'CMD', 'CMD-SHELL' or 'NONE', not with {arguments[0]!r}")
+
+
+def check_unique(items: Sequence[object]) -> Sequence[object]:
+    """Return ``items`` if none is there twice."""
+    if len({(type(item), item) for item in items}) == len(items):
+        return items
+    raise ValueError("something is there twice")
 
 
 def duration(text: str) -> timedelta:

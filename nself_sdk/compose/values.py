@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Strict
 
-from nself_sdk.compose import tree
-from nself_sdk.compose.units import check_bytes, check_duration
+from nself_sdk.compose import tree, units
 
 T = TypeVar("T")
 
@@ -48,24 +47,39 @@ Variable = Annotated[Interpolated, AfterValidator(_check_interpolated)]
 Scalar = tree.Scalar
 """One value of a mapping such as ``environment``; null has a meaning there."""
 
-Flag = bool | str
+Flag = bool | Annotated[str, AfterValidator(units.check_flag)]
 """True, false, or a text that Compose reads as one after interpolation."""
 
-Integer = int | str
+Integer = int | Annotated[str, AfterValidator(units.check_whole)]
 """A whole number, or a text that becomes one after interpolation."""
 
-Number = int | float | str
+WholeNumber = int | float | Annotated[str, AfterValidator(units.check_whole)]
+"""The same, where the specification allows it to be written with a decimal point: ``2.0``."""
+
+Number = int | float | Annotated[str, AfterValidator(units.check_number)]
 """A number, or a text that becomes one after interpolation."""
 
-ByteSize = int | Annotated[str, AfterValidator(check_bytes)]
-"""Bytes, or a text with a unit, such as ``512m``; `byte_size` reads it."""
+TextOrNumber = int | float | str
+"""A text that is often written as a number, such as a port."""
 
-Duration = Annotated[str, AfterValidator(check_duration)]
+ByteText = Annotated[str, AfterValidator(units.check_bytes)]
+"""Bytes with a unit, such as ``512m``; `byte_size` reads it."""
+
+ByteSize = int | ByteText
+"""Bytes, or a text with a unit."""
+
+Duration = Annotated[str, AfterValidator(units.check_duration)]
 """A text such as ``1m30s``; `duration` reads it."""
+
+Key = Annotated[str, AfterValidator(units.check_key)]
+"""What something is called in a section."""
+
+FilledText = Annotated[str, AfterValidator(units.check_filled)]
+"""A text that is not empty."""
 
 Strings = Sequence[str]
 StringOrList = str | Sequence[str]
-ListOrMap = Mapping[str, Scalar] | Sequence[str]
+ListOrMap = Mapping[Annotated[str, AfterValidator(units.check_variable_name)], Scalar] | Sequence[str]
 """``{KEY: value}`` or ``["KEY=value"]``, as it was written."""
 
 Options = Mapping[str, str | int | float]

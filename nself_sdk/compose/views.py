@@ -16,7 +16,7 @@ from nself_sdk.compose.tree import scalar_text, split_outside_variables
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from nself_sdk.compose.values import Integer, ListOrMap, Number, Scalar
+    from nself_sdk.compose.values import ListOrMap, Scalar, TextOrNumber
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 _PROPAGATIONS = frozenset({"shared", "slave", "private", "rshared", "rslave", "rprivate"})
@@ -39,12 +39,12 @@ def label_map(written: ListOrMap | None) -> dict[str, str]:
     return {key: value or "" for key, value in value_map(written).items()}
 
 
-def port_mappings(written: Sequence[Number | Port] | None) -> list[Port]:
+def port_mappings(written: Sequence[TextOrNumber | Port] | None) -> list[Port]:
     """One `Port` for each published port; a range of ports becomes many."""
     return [mapping for item in written or () for mapping in _ports(item)]
 
 
-def _ports(item: Number | Port) -> Iterator[Port]:
+def _ports(item: TextOrNumber | Port) -> Iterator[Port]:
     if isinstance(item, Port):
         yield item
         return
@@ -69,7 +69,7 @@ def _split_address(address: str) -> tuple[str, str, str]:
     return ":".join(before[:-1]), published, target
 
 
-def _pairs(published: str, target: str) -> Iterator[tuple[Integer | None, Integer]]:
+def _pairs(published: str, target: str) -> Iterator[tuple[int | str | None, int | str]]:
     containers, hosts = _RANGE.fullmatch(target), _RANGE.fullmatch(published)
     if containers is None:
         yield _number(published), _number(target) or target
@@ -80,7 +80,7 @@ def _pairs(published: str, target: str) -> Iterator[tuple[Integer | None, Intege
         yield None if start is None else start + offset, first + offset
 
 
-def _number(text: str) -> Integer | None:
+def _number(text: str) -> int | str | None:
     return int(text) if text.isdecimal() else text or None
 
 

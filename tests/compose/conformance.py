@@ -43,6 +43,7 @@ ACCEPTED_BECAUSE = (
     (r"services\.\S+\.(ports|volumes)\.?\S* .*must be|must be one of", "newer than this Compose: a listed value"),
     (r"remote resource|git (?:repository|clone)|oci", "reads from the network"),
 )
+_WRONG_VALUE = r"error decoding|cast to expected type|must start either by|invalid (size|boolean|duration)|parsing \""
 REFUSED_BECAUSE = (
     (r"second document", "several documents: one per file is the rule here"),
     (r"tag '.*' is not allowed", "a tag that is not Compose's"),
@@ -112,7 +113,9 @@ def examine(path: Path) -> Verdict:
         file = ComposeFile.load(path)
         text = file.to_yaml()
     except DeclarationError as error:
-        return _refused(path, str(error.problems[0]), bool(accepted))
+        # Compose does not look at values when it leaves variables alone; a value that it refuses otherwise is wrong.
+        wrong_value = re.search(_WRONG_VALUE, answers["interpolated"].complaint)
+        return _refused(path, str(error.problems[0]), bool(accepted) and not wrong_value)
     if not accepted:
         complaint = answers["interpolated"].complaint
         return Verdict(path, "differs", f"accepted, but Compose refuses it ({_because(ACCEPTED_BECAUSE, complaint)})")
