@@ -27,6 +27,8 @@ class Reload(Model):
     command: list[str]
     source: str
     target: str
+    #: The stage of its Dockerfile to run in; the last one when left out.
+    stage: str | None = None
 
 
 class Template(Model):
