@@ -8,8 +8,10 @@ Importing it costs as much as a whole command: only functions that need a certif
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from nself_sdk.store import envfiles
 # Browsers refuse server certificates that live longer than 398 days (CA/Browser Forum, ballot SC31).
 _LEAF_DAYS = 397
 _CA_DAYS = 3650
+_AUTHORITY = "nself-sdk local CA"
 _RENEW_BEFORE = timedelta(days=30)
 
 
@@ -44,10 +47,29 @@ def authority_certificate() -> Path:
 
 
 def ensure_local(folder: Path, hosts: Sequence[str]) -> None:
-    """Make ``fullchain.pem`` and ``privkey.pem`` in ``folder`` for those hosts, unless good ones are there."""
-    if _is_good(folder / "fullchain.pem", hosts):
-        return
+    """Make ``fullchain.pem`` and ``privkey.pem`` in ``folder`` for those hosts, unless good ones are there.
 
+    Raises:
+        SecretError: a certificate is there that this machine's CA did not make: it is the user's, and left alone.
+    """
+    with _alone(authority_folder()), _alone(folder):
+        if not _is_good(folder, hosts):
+            _make(folder, hosts)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time, so that no key is written beside the certificate of another one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make(folder: Path, hosts: Sequence[str]) -> None:
     ca, ca_key = _authority()
     key = _new_key()
     names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
@@ -90,15 +112,22 @@ def _refuse_strangers(where: Path, chain: str, key: str) -> None:
         raise SecretError(f"{where}: the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}", "renew it")
 
 
-def _is_good(path: Path, hosts: Sequence[str]) -> bool:
+def _is_good(folder: Path, hosts: Sequence[str]) -> bool:
     """Whether the certificate is for those hosts, signed by the present CA, and lives long enough."""
-    if not (path.is_file() and authority_certificate().is_file()):
+    path = folder / "fullchain.pem"
+    if not path.is_file():
         return False
 
     try:
-        leaf, issuer = x509.load_pem_x509_certificates(path.read_bytes())
-    except ValueError:
+        leaf, *issuers = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError as error:
+        raise SecretError(f"{path} is not a PEM certificate: {error}", "correct it, or remove it") from None
+    if leaf.issuer != _name(_AUTHORITY):
+        fix = "set TLS=own in the environment's .env to use it, or move it away"
+        raise SecretError(f"{path} is not from this machine's CA, and is left alone", fix)
+    if not (len(issuers) == 1 and authority_certificate().is_file() and (folder / "privkey.pem").is_file()):
         return False
+    [issuer] = issuers
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     same_ca = issuer == x509.load_pem_x509_certificate(authority_certificate().read_bytes())
     fresh = leaf.not_valid_after_utc - _RENEW_BEFORE > datetime.now(UTC)
@@ -109,11 +138,12 @@ def _authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     certificate, key_path = authority_certificate(), authority_folder() / "ca.key"
     if certificate.is_file() and key_path.is_file():
         key = load_pem_private_key(key_path.read_bytes(), password=None)
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return x509.load_pem_x509_certificate(certificate.read_bytes()), key
+        made = x509.load_pem_x509_certificate(certificate.read_bytes())
+        lives = made.not_valid_after_utc - timedelta(days=_LEAF_DAYS) > datetime.now(UTC)
+        if isinstance(key, ec.EllipticCurvePrivateKey) and made.public_key() == key.public_key() and lives:
+            return made, key
     key = _new_key()
-    builder = _builder("nself-sdk local CA", _CA_DAYS, key)
-    builder = builder.issuer_name(_name("nself-sdk local CA"))
+    builder = _builder(_AUTHORITY, _CA_DAYS, key).issuer_name(_name(_AUTHORITY))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     ca = _signed(builder.add_extension(_ca_usage(), critical=True), key)
     envfiles.write_private(key_path, _key_text(key))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import jinja2
 
 from nself_sdk import resources
 from nself_sdk.catalog.custom_service import CustomService
+from nself_sdk.errors import NselfError
 from nself_sdk.project import Project
 from nself_sdk.store import envfiles
 
@@ -17,7 +20,7 @@ def services(folder: Path, project: Project) -> list[Path]:
     made: list[Path] = []
     for service in project.services.values():
         target = folder / "services" / service.name
-        if isinstance(service, CustomService) and not target.exists():
+        if isinstance(service, CustomService) and not os.path.lexists(target):
             _copy(resources.folder("templates") / service.template, target, _values(service, project))
             made.append(target)
     return made
@@ -38,7 +41,8 @@ def _values(service: CustomService, project: Project) -> dict[str, object]:
 
 def _copy(source: Path, target: Path, values: dict[str, object]) -> None:
     """Copy a template beside its place and move it there, so that a half-made folder never counts as made."""
-    partial = target.with_name(f".{target.name}.part")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
     environment = jinja2.Environment(  # noqa: S701 - source code, not HTML; the values are DNS labels and a port
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
@@ -49,7 +53,12 @@ def _copy(source: Path, target: Path, values: dict[str, object]) -> None:
         if path.suffix == ".j2":
             text, place = environment.from_string(text).render(values), place.with_suffix("")
         envfiles.write(place, text, mode=0o755 if path.stat().st_mode & 0o100 else 0o644)
-    partial.rename(target)
+    try:
+        partial.rename(target)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not target.is_dir():  # if it is one, another process was faster
+            raise NselfError(f"{target} cannot be made: {error.strerror}", "free that path") from None
 
 
 _FIRST_FILES = {

@@ -1,0 +1,73 @@
+"""Scaffolds: made once, whole or not at all, and never over what the user has."""
+
+from __future__ import annotations
+
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from nself_sdk import CustomService, NselfError, Project, Redis
+from nself_sdk.store import ProjectFolder
+
+PROJECT = Project("shop").add(Redis()).add(CustomService("payments", "fastapi-py", 8003))
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_service_gets_its_template_with_names_filled_in(tmp_path: Path) -> None:
+    assert ProjectFolder(tmp_path).scaffold(PROJECT) == [tmp_path / "services" / "payments"]
+    made = files(tmp_path / "services" / "payments")
+    assert {"Dockerfile", "README.md", "app/main.py"} <= made
+    assert not [name for name in made if name.endswith((".j2", "template.toml", ".pyc"))]
+    assert "payments" in (tmp_path / "services/payments/README.md").read_text(encoding="utf-8")
+    assert [path.name for path in (tmp_path / "services").iterdir()] == ["payments"]
+
+
+def test_a_folder_that_exists_is_the_users(tmp_path: Path) -> None:
+    mine = tmp_path / "services" / "payments"
+    mine.mkdir(parents=True)
+    assert ProjectFolder(tmp_path).scaffold(PROJECT) == []
+    assert files(tmp_path) == set()
+
+
+def test_it_happens_once(tmp_path: Path) -> None:
+    folder = ProjectFolder(tmp_path)
+    folder.scaffold(PROJECT)
+    (tmp_path / "services/payments/Dockerfile").unlink()
+    assert folder.scaffold(PROJECT) == []
+
+
+def test_a_link_that_leads_nowhere_is_the_users_too(tmp_path: Path) -> None:
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "payments").symlink_to(tmp_path / "elsewhere")
+    assert ProjectFolder(tmp_path).scaffold(PROJECT) == []
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "services").write_text("a file", encoding="utf-8")
+    with pytest.raises(NselfError, match="cannot be"):
+        ProjectFolder(tmp_path).scaffold(PROJECT)
+
+
+def test_two_processes_at_once_make_one_folder(tmp_path: Path) -> None:
+    fork = get_context("fork")
+    processes = [fork.Process(target=ProjectFolder(tmp_path).scaffold, args=(PROJECT,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert [path.name for path in (tmp_path / "services").iterdir()] == ["payments"]
+
+
+def test_a_project_starts_with_a_stack_that_works_and_keeps_what_is_there(tmp_path: Path) -> None:
+    folder = ProjectFolder(tmp_path)
+    (tmp_path / ".gitignore").write_text("mine\n", encoding="utf-8")
+    assert tmp_path / "stack.py" in folder.init("shop")
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
+    project = folder.project(folder.environment("prod"))
+    assert (project.name, sorted(project.services)) == ("shop", ["auth", "hasura", "hello", "redis"])
+    assert folder.init("shop") == []
