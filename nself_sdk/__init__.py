@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nself_sdk.catalog.auth import Auth, Smtp
     from nself_sdk.catalog.custom_service import CustomService
+    from nself_sdk.catalog.functions import Functions
     from nself_sdk.catalog.hasura import Hasura
+    from nself_sdk.catalog.mailpit import Mailpit
+    from nself_sdk.catalog.meilisearch import Meilisearch
+    from nself_sdk.catalog.minio import Minio
+    from nself_sdk.catalog.mlflow import Mlflow
     from nself_sdk.catalog.nginx import Nginx
+    from nself_sdk.catalog.nself_admin import NselfAdmin
     from nself_sdk.catalog.postgres import Postgres
     from nself_sdk.catalog.redis import Redis
+    from nself_sdk.catalog.typesense import Typesense
     from nself_sdk.compose import ComposeFile
     from nself_sdk.deploy import Deployment
     from nself_sdk.environment import Environment
@@ -31,9 +38,15 @@ _PLACES = {
     "Deployment": "deploy",
     "DriverError": "errors",
     "Environment": "environment",
+    "Functions": "catalog.functions",
     "Hasura": "catalog.hasura",
+    "Mailpit": "catalog.mailpit",
+    "Meilisearch": "catalog.meilisearch",
     "Metrics": "project",
+    "Minio": "catalog.minio",
+    "Mlflow": "catalog.mlflow",
     "Nginx": "catalog.nginx",
+    "NselfAdmin": "catalog.nself_admin",
     "NselfError": "errors",
     "Postgres": "catalog.postgres",
     "Project": "project",
@@ -43,6 +56,7 @@ _PLACES = {
     "SecretError": "errors",
     "Service": "project",
     "Smtp": "catalog.auth",
+    "Typesense": "catalog.typesense",
     "render": "render",
 }
 
@@ -55,9 +69,15 @@ __all__ = [
     "Deployment",
     "DriverError",
     "Environment",
+    "Functions",
     "Hasura",
+    "Mailpit",
+    "Meilisearch",
     "Metrics",
+    "Minio",
+    "Mlflow",
     "Nginx",
+    "NselfAdmin",
     "NselfError",
     "Postgres",
     "Project",
@@ -67,6 +87,7 @@ __all__ = [
     "SecretError",
     "Service",
     "Smtp",
+    "Typesense",
     "render",
 ]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from nself_sdk import compose
+from nself_sdk.catalog import mailpit
 from nself_sdk.catalog.hasura import ADMIN_SECRET, JWT_KEY, JWT_SECRET, Hasura
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
@@ -77,7 +78,7 @@ class Auth(Service):
             image=self.image,
             # The image names no user; it writes nothing.
             user="1000:1000",
-            environment={**self._variables(context), **self._mail(), **self.environment},
+            environment={**self._variables(context), **self._mail(context), **self.environment},
             # Hasura itself waits for the database: one edge is enough.
             depends_on=context.the(Hasura).ready(),
             healthcheck=compose.Healthcheck(
@@ -110,7 +111,18 @@ class Auth(Service):
             "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
         }
 
-    def _mail(self) -> dict[str, str]:
+    def _mail(self, context: Context) -> dict[str, str]:
+        if context.every(mailpit.Mailpit) and not context.environment.real_mail_required:
+            # Nothing leaves the stack, whatever mail server is named for production.
+            return {
+                "AUTH_SMTP_HOST": mailpit.ALIAS,
+                "AUTH_SMTP_PORT": str(mailpit.SMTP_PORT),
+                "AUTH_SMTP_USER": "auth",
+                # Any password will do there, and Auth does not go without one.
+                "AUTH_SMTP_PASS": "mailpit",
+                "AUTH_SMTP_SENDER": f"noreply@{context.environment.domain}",
+                "AUTH_SMTP_SECURE": "false",
+            }
         if self.smtp is None:
             # Verified addresses are Auth's default: without mail nobody could ever sign in.
             return {"AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED": "false"}

@@ -8,9 +8,9 @@ gid 1000, /data), https://redis.io/docs/latest/develop/tools/cli/ (REDISCLI_AUTH
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from typing import ClassVar
+
+from pydantic import Field
 
 from nself_sdk import compose
 from nself_sdk.project import Connection, Context, Secret, Service

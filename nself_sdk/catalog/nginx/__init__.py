@@ -12,11 +12,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from nself_sdk import compose
-from nself_sdk.project import Context, Route, Secret, Service
+from nself_sdk.environment import Environment
+from nself_sdk.offers import EDGE, RELOAD, Route, Secret
+from nself_sdk.project import Context, Service
 
 CERTIFICATE = Secret(name="TLS_CERTIFICATE", source="certificate")
 PRIVATE_KEY = Secret(name="TLS_PRIVATE_KEY", source="private-key")
+#: What the edge asks for before pages that have no login of their own; the user is ``operator``.
+OPERATOR = Secret(name="OPERATOR_PASSWORD")
+
+# Run by the image's entry point: nginx reads names and passwords from files that its workers can open.
+# The password stays as it is under /run/secrets; a slow hash would be computed for every request.
+_SCRIPT = "50-logins.sh"
+_LOGINS = """#!/bin/sh
+set -eu
+umask 077
+mkdir -p /etc/nginx/logins
+for name in {names}; do
+    printf 'operator:{{PLAIN}}%s\\n' "$(cat "/run/secrets/$name")" >"/etc/nginx/logins/$name"
+done
+chown -R nginx: /etc/nginx/logins
+"""
+
+_LOGINS_PATH = "/docker-entrypoint.d/50-logins.sh"
+_LOGINS_AGAIN = f"if [ -x {_LOGINS_PATH} ]; then {_LOGINS_PATH}; fi"
 
 
 class Nginx(Service):
@@ -33,24 +55,46 @@ class Nginx(Service):
 
     def part(self, context: Context) -> compose.ComposeFile:
         environment = context.environment
+        logins = sorted({route.login for route in context.routes if route.login})
+        texts = {f"{self.name}.conf": configuration(context)}
+        configs = [compose.ServiceConfig(source=f"{self.name}.conf", target="/etc/nginx/nginx.conf")]
+        if logins:
+            texts[_SCRIPT] = _LOGINS.format(names=" ".join(logins))
+            configs.append(compose.ServiceConfig(source=_SCRIPT, target=f"/docker-entrypoint.d/{_SCRIPT}", mode=0o755))
+        secrets = [CERTIFICATE.name, PRIVATE_KEY.name, *logins]
         service = compose.Service(
             image=self.image,
             environment=self.environment or None,
-            secrets=[CERTIFICATE.name, PRIVATE_KEY.name],
-            configs=[compose.ServiceConfig(source=f"{self.name}.conf", target="/etc/nginx/nginx.conf")],
-            ports=[
-                compose.Port(environment.http_port, target=80, host_ip=environment.bind or None),
-                compose.Port(environment.https_port, target=443, host_ip=environment.bind or None),
-            ],
+            secrets=secrets,
+            configs=configs,
+            ports=_ports(environment),
             healthcheck=compose.Healthcheck.http("/healthz", 8080),
             stop_grace_period="1m",
             deploy=self.limits,
-        )
+        ).replace(**_deploying(context))
         return compose.ComposeFile(
             services={self.name: service},
-            configs={f"{self.name}.conf": compose.Config.inline(configuration(context))},
-            secrets={s.name: compose.Secret(environment=s.name) for s in (CERTIFICATE, PRIVATE_KEY)},
+            configs={name: compose.Config.inline(text) for name, text in texts.items()},
+            secrets={name: compose.Secret(environment=name) for name in secrets},
         )
+
+
+def _ports(environment: Environment) -> list[compose.Port]:
+    published = {environment.http_port: 80, environment.https_port: 443}
+    return [compose.Port(port, target=inside, host_ip=environment.bind or None) for port, inside in published.items()]
+
+
+def _deploying(context: Context) -> dict[str, JsonValue]:
+    """What a deploy must know to move the edge without dropping a request."""
+    targets: dict[str, list[JsonValue]] = {}
+    for route in context.routes:
+        ports = targets.setdefault(route.service, [])
+        if route.port not in ports:
+            ports.append(route.port)
+    return {
+        EDGE: {"folder": "/etc/nginx/targets", "targets": dict(sorted(targets.items()))},
+        RELOAD: {"test": "nginx -t -q -c /etc/nginx/nginx.conf.next", "command": f"{_LOGINS_AGAIN}; nginx -s reload"},
+    }
 
 
 def configuration(context: Context) -> str:

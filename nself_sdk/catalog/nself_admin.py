@@ -1,0 +1,55 @@
+"""nself-admin: the old tool's web page for a stack, at ``https://admin.<domain>``.
+
+Sources: https://github.com/nself-org/admin/blob/00f7e0601d07d3d5487b4a15559baacdbb4e2de1/Dockerfile (Alpine with curl;
+port 3021, /api/health; /workspace and /app/data; user nextjs is 1001) and the release tags in that repository's
+documents (``nself/nself-admin:1.1.1``).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nself_sdk import compose
+from nself_sdk.catalog.nginx import OPERATOR, Nginx
+from nself_sdk.environment import Environment
+from nself_sdk.project import Context, Route, Secret, Service
+
+
+class NselfAdmin(Service):
+    """nself-admin behind the operator's login, without the project's files and secrets.
+
+    ``docker_socket=True`` gives it the engine's socket, and with it everything on the host: whoever gets past its
+    login is root there. Without it, it shows what can be seen over the network.
+    """
+
+    enabled_by: ClassVar[str] = "NSELF_ADMIN_ENABLED"
+    variables: ClassVar[dict[str, str]] = {"ADMIN_ROUTE": "route", "NSELF_ADMIN_ROUTE": "route"}
+
+    name: str = "nself-admin"
+    image: str = "nself/nself-admin:1.1.1"
+    route: str = "admin"
+    docker_socket: bool = False
+    memory: str = "512m"
+
+    def requires(self) -> tuple[type[Service], ...]:
+        return (Nginx,)
+
+    def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
+        return (Route(name=self.route, port=3021, login=OPERATOR.name),)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        return (OPERATOR,)
+
+    def part(self, context: Context) -> compose.ComposeFile:
+        socket = ["/var/run/docker.sock:/var/run/docker.sock"] if self.docker_socket else []
+        service = compose.Service(
+            image=self.image,
+            # The socket belongs to root; without it nothing needs to.
+            user=None if self.docker_socket else "1001:1001",
+            environment={"PROJECT_NAME": context.project, "NSELF_PROJECT_PATH": "/workspace", **self.environment},
+            volumes=[f"{self.name}-data:/app/data", *socket],
+            healthcheck=compose.Healthcheck.http("/api/health", 3021, start_period="1m"),
+            stop_grace_period="30s",
+            deploy=self.limits,
+        )
+        return compose.ComposeFile(services={self.name: service}, volumes={f"{self.name}-data": compose.Volume()})
