@@ -30,10 +30,10 @@ def engine() -> None:
     """A Docker engine with Compose on this machine."""
     if ENGINE == "none":
         pytest.skip("NSELF_TEST_ENGINE=none")
-    from rig.shell import alone  # noqa: PLC0415
+    from rig.shell import alone
 
-    from nself_sdk.docker import engine as local  # noqa: PLC0415 (fast tests never need it)
-    from nself_sdk.errors import DriverError  # noqa: PLC0415
+    from nself_sdk.docker import engine as local
+    from nself_sdk.errors import DriverError
 
     try:
         if ENGINE == "install":
@@ -48,9 +48,9 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def rig_images(engine: None) -> Callable[..., tuple[Image, ...]]:  # noqa: ARG001 (it must be there first)
+def rig_images(engine: None) -> Callable[..., tuple[Image, ...]]:
     """Make images usable by their upstream names: call it with image references, or with a Compose file's."""
-    from rig.images import ensure_images  # noqa: PLC0415
+    from rig.images import ensure_images
 
     def ensure(*references: str) -> tuple[Image, ...]:
         return ensure_images(references, _say)
@@ -59,9 +59,9 @@ def rig_images(engine: None) -> Callable[..., tuple[Image, ...]]:  # noqa: ARG00
 
 
 @pytest.fixture(scope="session")
-def vps(engine: None) -> Iterator[Vps]:  # noqa: ARG001 (it must be there first)
+def vps(engine: None) -> Iterator[Vps]:
     """A host with nothing but Docker and sshd on it, reachable over SSH; shared by the tests of one process."""
-    from rig.vps import vps as host  # noqa: PLC0415
+    from rig.vps import vps as host
 
     with host(_say) as found:
         yield found

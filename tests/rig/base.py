@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def _bootstrap(tar: Path, overlay: Path) -> tuple[str, ...]:
 
 def _sources() -> tuple[str, ...]:
     # Not at the top: a rig whose images are all there must not wait for the SDK's own imports.
-    from nself_sdk.docker.engine import INDEX_FORMAT, newer_sources, parsed_distribution  # noqa: PLC0415
+    from nself_sdk.docker.engine import INDEX_FORMAT, newer_sources, parsed_distribution
 
     codename = parsed_distribution(Path("/etc/os-release").read_text(encoding="utf-8")).codename
     targets = run("apt-get", "indextargets", "--format", INDEX_FORMAT, "Created-By: Packages", "Origin: Debian")
@@ -57,8 +59,11 @@ def _sources() -> tuple[str, ...]:
 
 def _configuration(root: Path) -> Path:
     """Write what apt, pip and npm ask on this machine, as files to lay over the image: same index, same trust."""
-    certificates = Path(_setting("pip", "config", "get", "global.cert") or SYSTEM_CERTIFICATES)
-    index = _setting("pip", "config", "get", "global.index-url")
+    # The pip of this Python: a machine may have no other, and its settings are the same.
+    pip_says = _setting(sys.executable, "-m", "pip", "config", "list")
+    given = pip_setting(pip_says, "cert") or _setting("npm", "config", "get", "cafile")
+    certificates = Path(given or os.environ.get("SSL_CERT_FILE") or SYSTEM_CERTIFICATES)
+    index = pip_setting(pip_says, "index-url")
     registry = _setting("npm", "config", "get", "registry")
     if certificates.is_file():
         _write(root, CERTIFICATES, certificates.read_text(encoding="utf-8"))
@@ -74,11 +79,22 @@ def _configuration(root: Path) -> Path:
     return root
 
 
+def pip_setting(listed: str, name: str) -> str:
+    """Return one value out of `pip config list`: of the environment, or else of a file."""
+    for scope in (":env:", "global", "install", "download"):
+        for line in listed.splitlines():
+            key, _, value = line.partition("=")
+            if key == f"{scope}.{name}":
+                return value.strip("'\"")
+    return ""
+
+
 def _setting(*command: str) -> str:
     try:
-        return run(*command).strip()
+        answer = run(*command).strip()
     except RigError:
         return ""  # the program is not here, or it has no such setting: then the images need none either
+    return "" if answer in {"null", "undefined"} else answer
 
 
 def _write(root: Path, path: str, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rig.base import pip_setting
 from rig.images import describe
 from rig.recipes import recipe_for, split
 from rig.shell import RigError, docker
@@ -53,6 +54,13 @@ def test_a_recipe_changes_its_key_with_what_it_is_built_on():
     assert hasura.needs == ("standins",)
     assert f"FROM nself-rig/standins:{recipe_for(PYTHON).key}" not in hasura.dockerfile()
     assert hasura.dockerfile().count("FROM nself-rig/standins:") == 1
+
+
+def test_settings_of_pip_are_read_as_pip_lists_them():
+    listed = "global.cert='/etc/file.crt'\n:env:.cert='/etc/other.crt'\nglobal.index-url='https://a.example/?b=c'\n"
+    assert pip_setting(listed, "cert") == "/etc/other.crt"
+    assert pip_setting(listed, "index-url") == "https://a.example/?b=c"
+    assert pip_setting("", "cert") == ""
 
 
 class Stack:
