@@ -95,12 +95,12 @@ class EngineDriver:
     def follow_logs(self, project: str, services: Sequence[str] = (), *, tail: int = 100, on_line: OnLine) -> None:
         """See `Driver.follow_logs`."""
         options = ("--project-name", project, "--ansi", "never", "logs", "--follow", "--tail", str(tail))
-        command = [*self._docker, "compose", *options, "--", *services]
         done = run(
-            command,
+            [*self._docker, "compose", *options, "--", *services],
             environment=self._environment,
             redaction=self._redaction,
-            on_line=on_line,
+            # Compose 2.26 erases the terminal's line before each, also where it was told that there is none.
+            on_line=lambda line: on_line(line.removeprefix("\x1b[2K")),
             patient=False,
             grace=1.0,
         )

@@ -68,7 +68,7 @@ _CASES = (
         "sshd limits connections (MaxStartups, PerSourcePenalties) or fail2ban bans this address; try again later",
     ),
     (
-        r"server not responding|Broken pipe|Connection to .* closed",
+        r"not responding|Broken pipe|Connection to .* closed",
         "the connection broke",
         "run the same command again to continue",
     ),

@@ -12,7 +12,10 @@ from nself_sdk.errors import DeclarationError
 
 def test_a_secret_is_hidden_plain_quoted_and_escaped():
     hide = Redaction(['p@ss"word/1'])
-    assert hide('p@ss"word/1 postgres://u:p%40ss%22word%2F1@db {"k": "p@ss\\"word/1"}') == '*** postgres://u:***@db {"k": "***"}'
+    assert (
+        hide('p@ss"word/1 postgres://u:p%40ss%22word%2F1@db {"k": "p@ss\\"word/1"}')
+        == '*** postgres://u:***@db {"k": "***"}'
+    )
 
 
 def test_every_line_of_a_key_is_hidden():

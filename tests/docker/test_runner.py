@@ -127,14 +127,22 @@ def test_merged_outputs_keep_their_order():
 def test_secrets_are_hidden_in_lines_texts_and_commands():
     lines: list[str] = []
     hide = Redaction(["hunter2secret"])
-    done = run(["sh", "-c", "echo hunter2secret; echo $1 >&2", "sh", "hunter2secret"], environment=PATH, redaction=hide, on_line=lines.append)
+    done = run(
+        ["sh", "-c", "echo hunter2secret; echo $1 >&2", "sh", "hunter2secret"],
+        environment=PATH,
+        redaction=hide,
+        on_line=lines.append,
+    )
     assert "hunter2secret" not in repr(done)
     assert lines == ["***", "***"]
 
 
 def test_the_child_sees_only_the_given_environment_and_no_input():
     done = run(["sh", "-c", "cat; env"], environment={**PATH, "GIVEN": "1"})
-    assert {line.partition("=")[0] for line in done.stdout.splitlines()} - {"PWD", "SHLVL", "OLDPWD", "_"} == {"PATH", "GIVEN"}
+    assert {line.partition("=")[0] for line in done.stdout.splitlines()} - {"PWD", "SHLVL", "OLDPWD", "_"} == {
+        "PATH",
+        "GIVEN",
+    }
 
 
 def test_the_child_works_where_no_compose_file_lies():
