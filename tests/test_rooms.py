@@ -68,7 +68,7 @@ ARROWS = {
 # Modules that reach outside of the process, and the rooms that may.
 DOORS = {
     "python_on_whales": {"docker"},
-    "subprocess": {"docker", "cli", "testing"},
+    "subprocess": {"docker", "store", "cli", "testing"},
     "socket": {"docker", "testing"},
     "random": {"testing"},
     "secrets": {"store", "testing"},

@@ -51,12 +51,16 @@ def init(
 
     Example: nself-sdk -C shop init
     """
+    from nself_sdk.errors import NselfError
     from nself_sdk.project import Project, name_of
     from nself_sdk.store import ProjectFolder
 
     path: Path = context.obj.resolve()
     project = Project(name or name_of(path))
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NselfError(f"{path} cannot be made: {error.strerror}", "name another folder with -C") from None
     made = ProjectFolder(path).init(project.name)
     for file in made:
         typer.echo(f"made {file}")
@@ -93,8 +97,13 @@ def check(context: typer.Context, env: Environment = "dev", *, as_json: Json = F
     from nself_sdk.errors import DeclarationError
     from nself_sdk.render import render
 
-    _, environment, project = _declared(context, env)
-    found = problems(render(project, environment), environment)
+    try:
+        _, environment, project = _declared(context, env)
+        found = problems(render(project, environment), environment)
+    except DeclarationError as error:
+        if not as_json:
+            raise
+        found = error.problems
     if as_json:
         typer.echo(json.dumps([{"where": p.where, "what": p.what, "fix": p.fix} for p in found], indent=2))
         raise typer.Exit(DeclarationError.exit_code if found else 0)
@@ -131,7 +140,10 @@ def deploy(
 
 @app.command()
 def down(context: typer.Context, env: Environment = "dev") -> None:
-    """Stop and remove the containers. Volumes, and so data, stay."""
+    """Stop and remove the containers. Volumes, and so data, stay.
+
+    Example: nself-sdk down staging
+    """
     with _deployment(context, env) as deployment:
         deployment.down()
         kept = deployment.driver.volumes(deployment.project.name)
@@ -142,7 +154,10 @@ def down(context: typer.Context, env: Environment = "dev") -> None:
 
 @app.command()
 def status(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
-    """Show every service and how it is. Exit code 1 if one is not healthy."""
+    """Show every service and how it is. Exit code 1 if one is not healthy.
+
+    Example: nself-sdk status prod --json
+    """
     with _deployment(context, env) as deployment:
         states = deployment.status()
     output.status(states, as_json=as_json)
@@ -166,7 +181,8 @@ def logs(
         deployment.logs(*(services or ()), tail=tail, follow=follow, on_line=typer.echo)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+# What follows the service belongs to the command, also where it looks like an option of ours.
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def exec(  # noqa: A001 - the command's name, as Docker has it
     context: typer.Context,
     service: Annotated[str, typer.Argument(help="The service in whose container it runs.")],
@@ -189,7 +205,10 @@ def exec(  # noqa: A001 - the command's name, as Docker has it
 
 @app.command()
 def urls(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
-    """Show where each service answers."""
+    """Show where each service answers.
+
+    Example: nself-sdk urls
+    """
     _, environment, project = _declared(context, env)
     output.urls(project.context(environment), as_json=as_json)
 
@@ -200,7 +219,10 @@ def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Install and start what is missing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether this machine can run stacks: Docker engine, Compose and what they need."""
+    """Say whether this machine can run stacks: Docker engine, Compose and what they need.
+
+    Example: nself-sdk doctor --fix
+    """
     from nself_sdk.docker import engine
 
     if fix:

@@ -20,6 +20,7 @@ import yaml
 from nself_sdk import ComposeFile, CustomService, Environment, Project, Service, catalog, render
 from nself_sdk.checks import problems
 from nself_sdk.deploy.health import jobs
+from nself_sdk.offers import RELOAD
 from nself_sdk.passes import fingerprint_variable
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -145,7 +146,9 @@ def test_every_secret_that_is_used_is_offered_and_marked(kind: type[Service], en
     referenced = {r.source for s in file.services.values() for r in s.secret_references}
     assert referenced | set(file.secrets) | interpolated(file) <= offered
     for service in file.services.values():
-        used = {r.source for r in service.secret_references} | interpolated(ComposeFile(services={"x": service}))
+        # What a service reloads in place is no reason to replace it.
+        files = [] if RELOAD in service.extensions else service.secret_references
+        used = {r.source for r in files} | interpolated(ComposeFile(services={"x": service}))
         marks = {mark for mark in service.label_map.values() if mark}
         assert {f"${{{fingerprint_variable(name)}:-}}" for name in used if name} <= marks
 
