@@ -66,6 +66,8 @@ def _label(text: str) -> str:
 
 
 Label = Annotated[str, AfterValidator(_label)]
+#: An address as it is written in practice, or nothing.
+Email = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$")]
 #: A bare host name, lower case.
 Domain = Annotated[str, AfterValidator(_domain)]
 PublishedPort = Annotated[int, Field(ge=1, le=65535)]
@@ -98,6 +100,12 @@ class Environment(Model):
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "unless-stopped"
     #: The engine is on another machine: a path of this one means nothing there.
     remote: bool = False
+    #: A stack without monitoring is refused. Say False on purpose, or ``MONITORING_REQUIRED=false``.
+    monitoring_required: bool = False
+    #: A mail catcher is refused, and so is Auth without a mail server. Say False, or ``REAL_MAIL_REQUIRED=false``.
+    real_mail_required: bool = False
+    #: Who runs it: told about certificates and alerts.
+    admin_email: Email = ""
     #: Everything that the env files say, for a ``stack.py`` to read. No secrets.
     variables: dict[str, str] = Field(default_factory=dict)
 
@@ -114,7 +122,8 @@ class Environment(Model):
             fix = "known: dev, staging, prod; an environment of your own needs base='staging'"
             raise DeclarationError(Problem("environment", f"unknown environment {name!r}", fix))
         own_name = ALIASES.get(name.lower(), name)
-        return cls(**{"name": own_name, "profile": profile, **_PROFILES[profile], **facts})
+        values: dict[str, Any] = {"name": own_name, "profile": profile, **_PROFILES[profile], **facts}
+        return cls(**values)
 
     def host(self, route: str) -> str:
         """The full host name of a route: ``api`` is ``api.<domain>``; a name with a dot is already full."""
@@ -142,5 +151,11 @@ _PROFILES: dict[Profile, dict[str, Any]] = {
         "restart": "no",
     },
     "staging": {"domain": "staging.example.com", "hasura_console": True},
-    "prod": {"domain": "example.com", "log_level": "warning", "frontends": False},
+    "prod": {
+        "domain": "example.com",
+        "log_level": "warning",
+        "frontends": False,
+        "monitoring_required": True,
+        "real_mail_required": True,
+    },
 }

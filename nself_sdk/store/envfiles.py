@@ -1,19 +1,14 @@
-"""Env files: read as data, never executed, with the place of every mistake.
-
-One cascade, used by every command; a later file wins::
-
-    .env  <  .env.<name>  <  .env.local (dev only)  <  .environments/<name>/.env
-
-Secrets are apart, in ``.environments/<name>/.env.secrets``.
-"""
+"""Env files: read as data, never executed, with the place of every mistake; and text files written whole."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -22,27 +17,55 @@ from nself_sdk.errors import DeclarationError, NselfError, Problem
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST = 1 << 20
+# What would change which programs run, where Docker is, or how Compose reads the file.
+_RESERVED = re.compile(
+    r"PATH|HOME|SHELL|IFS|BASH_ENV|PYTHONPATH|SSH_AUTH_SOCK|BUILDKIT_HOST|(LD|DYLD|COMPOSE)_.*"
+    r"|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS.*|API_VERSION)"
+)
 
 
-def cascade(folder: Path, name: str, profile: str) -> list[Path]:
-    """The env files of an environment that exist, the weakest first."""
-    local = [folder / ".env.local"] if profile == "dev" else []
-    files = [folder / ".env", folder / f".env.{name}", *local, folder / ".environments" / name / ".env"]
-    return [file for file in files if file.exists()]
+@dataclass(frozen=True)
+class Variable:
+    """A variable of an env file, and where it is written."""
+
+    name: str
+    value: str
+    file: Path
+    line: int
+    #: In single quotes: ``${NAME}`` in it means itself.
+    quoted: bool = False
+
+    @property
+    def where(self) -> str:
+        """``file:line: NAME``, for messages."""
+        return f"{self.file}:{self.line}: {self.name}"
 
 
-def read(path: Path) -> dict[str, str]:
-    """The variables of one env file.
-
-    Values are literal: ``$`` means itself, so that no value is cut short behind the user's back.
+def located(path: Path) -> dict[str, Variable]:
+    """The variables of one env file, each with its line; the last of several with one name.
 
     Raises:
-        DeclarationError: every line that is not ``NAME=value``, and whatever keeps the file from being read.
+        DeclarationError: every line that is not ``NAME=value``, every reserved name, and whatever keeps the file from
+            being read.
     """
     bindings = list(parse_stream(io.StringIO(read_text(path))))
     if problems := [problem for binding in bindings for problem in _problems(path, binding)]:
         raise DeclarationError(problems)
-    return {binding.key: binding.value or "" for binding in bindings if binding.key}
+    return {binding.key: _variable(path, binding) for binding in bindings if binding.key}
+
+
+def read(path: Path) -> dict[str, str]:
+    """The values of one env file, literally: ``$`` means itself.
+
+    Raises:
+        DeclarationError: as `located`.
+    """
+    return {name: variable.value for name, variable in located(path).items()}
+
+
+def _variable(path: Path, binding: Binding) -> Variable:
+    raw = binding.original.string.partition("=")[2].lstrip()
+    return Variable(binding.key or "", binding.value or "", path, binding.original.line, quoted=raw.startswith("'"))
 
 
 def read_text(path: Path) -> str:
@@ -69,7 +92,9 @@ def read_text(path: Path) -> str:
 def _problems(path: Path, binding: Binding) -> Iterator[Problem]:
     where = f"{path}:{binding.original.line}"
     if binding.error:
-        yield Problem(where, "is not NAME=value", "check the name and its quotes")
+        value = binding.original.string.partition("=")[2].lstrip()
+        what = "a quote is opened and not closed" if value[:1] in {"'", '"'} else "is not NAME=value"
+        yield Problem(where, what, "check the name and its quotes")
         return
     if binding.key is None:
         return
@@ -77,6 +102,8 @@ def _problems(path: Path, binding: Binding) -> Iterator[Problem]:
         yield Problem(where, f"{binding.key!r} has no '='", f"write {binding.key}=value")
     elif not _NAME.fullmatch(binding.key):
         yield Problem(where, f"{binding.key!r} is not a variable name", "use letters, digits and _")
+    elif _RESERVED.fullmatch(binding.key):
+        yield Problem(where, f"{binding.key} is reserved: it would steer Docker or the programs that run", "remove it")
     elif any(ord(character) < ord(" ") and character not in "\n\t" for character in binding.value):
         yield Problem(where, f"the value of {binding.key} has a control character", "remove it")
 
@@ -102,7 +129,8 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise NselfError(
             f"{path} cannot be written: {error.strerror}", "free the disk or choose another folder"
         ) from None

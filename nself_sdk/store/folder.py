@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import traceback
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 
 from nself_sdk.compose import ComposeFile
-from nself_sdk.environment import ALIASES, Environment
-from nself_sdk.errors import DeclarationError, NselfError, Problem, SecretError
-from nself_sdk.model import did_you_mean
-from nself_sdk.project import Context, Project
-from nself_sdk.store import envfiles, scaffold, secrets, server
+from nself_sdk.environment import Environment
+from nself_sdk.errors import DeclarationError, Problem, SecretError
+from nself_sdk.project import Context, Project, Secret
+from nself_sdk.store import cascade, envfiles, facts, scaffold, secrets, server, stack
+from nself_sdk.store.envfiles import Variable
 from nself_sdk.store.server import Server
 
-#: The variables of the env files that set facts of the environment.
-_FACTS = {
-    "BASE_DOMAIN": "domain",
-    "TLS": "tls",
-    "LOG_LEVEL": "log_level",
-    "NGINX_BIND_IP": "bind",
-    "NGINX_PORT": "http_port",
-    "NGINX_SSL_PORT": "https_port",
-}
+_CURRENT = ".current-env"
+
+
+class NotHonouredWarning(UserWarning):
+    """Variables of env files that the SDK does nothing with."""
 
 
 class ProjectFolder:
@@ -40,61 +34,117 @@ class ProjectFolder:
         if not self.path.is_dir():
             raise DeclarationError(Problem(str(path), "is not a folder", "name the project's folder with -C"))
 
-    def environment(self, name: str, **facts: object) -> Environment:
+    @property
+    def environments(self) -> list[str]:
+        """The names of all environments: dev, staging, prod, and the user's own."""
+        return cascade.names(self.path)
+
+    @property
+    def current(self) -> str:
+        """The environment that commands mean when none is named: dev, until `switch` says another."""
+        path = self.path / _CURRENT
+        name = envfiles.read_text(path).strip() if path.exists() else "dev"
+        return cascade.canonical(self.path, name)
+
+    def switch(self, name: str) -> str:
+        """Make that environment the current one. Nothing else is changed."""
+        own = cascade.canonical(self.path, name)
+        envfiles.write(self.path / _CURRENT, own + "\n")
+        return own
+
+    def variables(self, name: str) -> dict[str, Variable]:
+        """Every variable of an environment, resolved, with the file and line that decided it.
+
+        Raises:
+            DeclarationError: the name is unknown, or a file is wrong.
+        """
+        return cascade.variables(self.path, cascade.canonical(self.path, name))
+
+    def environment(self, name: str, **more: object) -> Environment:
         """The environment of that name, with the facts that its env files and ``server.json`` state.
 
         Raises:
             DeclarationError: the name is unknown, or a file is wrong.
         """
-        profile = ALIASES.get(name.lower())
-        if profile is None:
-            fix = did_you_mean(name, ["dev", "staging", "prod"])
-            raise DeclarationError(Problem("environment", f"unknown environment {name!r}", fix))
-        variables: dict[str, str] = {}
-        for path in envfiles.cascade(self.path, profile, profile):
-            variables |= envfiles.read(path)
-        stated = {fact: variables[variable] for variable, fact in _FACTS.items() if variables.get(variable)}
-        remote = self.server(profile) is not None
-        return Environment.named(profile, **{"variables": variables, "remote": remote, **stated, **facts})
+        own = cascade.canonical(self.path, name)
+        remote = self.server(own) is not None
+        return facts.environment(own, cascade.base(self.path, own), self.variables(own), **{"remote": remote, **more})
 
     def server(self, environment: str) -> Server | None:
         """The remote host of an environment; None where it runs on this machine."""
-        path = self._of(environment) / "server.json"
-        return server.read(path, self.path) if path.exists() else None
+        path = self.home(environment) / "server.json"
+        found = server.read(path, self.path) if path.exists() else None
+        return found if found and found.is_remote else None
 
     def project(self, environment: Environment) -> Project:
-        """The project that ``stack.py`` declares, for that environment.
+        """The project that ``stack.py`` declares for that environment or, where there is none, the env files.
 
         Raises:
-            DeclarationError: there is no ``stack.py``, it fails, or it declares no project.
+            DeclarationError: nothing declares a project, or what does is wrong.
         """
         path = self.path / "stack.py"
-        if not path.is_file():
+        if path.is_file():
+            return stack.project(path, environment)
+        from nself_sdk.store import declaration  # noqa: PLC0415 - imports the whole catalog
+
+        variables = self.variables(environment.name)
+        if not declaration.declares(variables):
             fix = "make one with: nself-sdk init, or name the project's folder with -C"
             raise DeclarationError(Problem(str(self.path), "has no stack.py", fix))
-        declared = getattr(_module(path), "project", None)
-        project = _called(path, declared, environment) if callable(declared) else declared
-        if isinstance(project, Project):
-            return project.in_folder(self.path)
-        fix = "write project = Project(...), or def project(env) that returns one"
-        raise DeclarationError(Problem(str(path), "declares no project", fix))
+        reading = declaration.read(variables, environment)
+        if reading.not_honoured:
+            warnings.warn(self._not_honoured(reading.not_honoured), NotHonouredWarning, stacklevel=2)
+        return reading.project.in_folder(self.path)
+
+    def home(self, environment: str) -> Path:
+        """The folder of an environment's files."""
+        return cascade.home(self.path, environment)
 
     def secrets(self, context: Context) -> dict[str, str]:
         """The value of every secret of the project in that environment; missing ones are generated.
 
         Raises:
-            SecretError: one must be given and is not, or is weak or unreadable.
+            SecretError: one must be given and is not, or is weak or unreadable; with everything that is wrong.
+            DeclarationError: a variable of the env files may not stand in prod.
         """
-        environment = context.environment
+        if found := list(facts.problems(context.environment.profile, self.variables(context.environment.name))):
+            raise DeclarationError(found)
+        path, others = self._secret_files(context.environment)
+        weak_allowed = context.environment.profile == "dev"
+        values = secrets.ensure(path, _plain(context), weak_allowed=weak_allowed, others=others)
         by_source = {source: [s for s in context.secrets if s.source == source] for source in _TLS}
-        plain = [secret for secret in context.secrets if secret.source not in _TLS]
-        path = self._of(environment.name) / ".env.secrets"
-        values = secrets.ensure(path, plain, weak_allowed=environment.profile == "dev")
         if any(by_source.values()):
             chain, key = self._certificate(context)
             values |= {secret.name: chain for secret in by_source["certificate"]}
             values |= {secret.name: key for secret in by_source["private-key"]}
         return values
+
+    def generate_secrets(self, context: Context) -> list[str]:
+        """Generate the secrets that are missing and need not be given; the names of those made."""
+        return secrets.generate(self._secret_files(context.environment)[0], _plain(context))
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        """What is wrong with an environment's variables, before anything is generated."""
+        environment = context.environment
+        if environment.name in self.environments:
+            yield from facts.problems(environment.profile, self.variables(environment.name))
+
+    def secret_problems(self, context: Context) -> Iterator[Problem]:
+        """What is wrong with an environment's secrets and certificate; generates nothing."""
+        environment = context.environment
+        path, others = self._secret_files(environment)
+        try:
+            yield from secrets.problems(path, _plain(context), weak_allowed=environment.profile == "dev", others=others)
+            if environment.tls == "own" and any(secret.source in _TLS for secret in context.secrets):
+                self._certificate(context)
+        except SecretError as error:
+            yield Problem("", error.message, error.hint)
+
+    def _secret_files(self, environment: Environment) -> tuple[Path, dict[str, Path]]:
+        """The environment's file of secrets and, for prod, those whose values it may not share."""
+        rivals = [name for name in self.environments if environment.profile == "prod" and name != environment.name]
+        others = {name: self.home(name) / ".env.secrets" for name in rivals}
+        return self.home(environment.name) / ".env.secrets", others
 
     def write(self, file: ComposeFile, out: Path | None = None) -> list[Path]:
         """Write the rendered file, and its inline texts as files beside it for reading and linting.
@@ -106,7 +156,7 @@ class ProjectFolder:
         written = {target / "docker-compose.yml": _BANNER + file.to_yaml()}
         for name, config in file.configs.items():
             if config.content:
-                written[target / "rendered" / name.rpartition("-")[0]] = config.content.replace("$$", "$")
+                written[target / "rendered" / _HASH.sub("", Path(name).name)] = config.content.replace("$$", "$")
         for path, text in written.items():
             envfiles.write(path, text)
         return list(written)
@@ -122,16 +172,27 @@ class ProjectFolder:
     def _certificate(self, context: Context) -> tuple[str, str]:
         from nself_sdk.store import certificates  # noqa: PLC0415 - costs as much as a whole command
 
-        folder = self._of(context.environment.name) / "tls"
+        folder = self.home(context.environment.name) / "tls"
         if context.environment.tls == "local-ca":
             certificates.ensure_local(folder, context.hosts)
         return certificates.read(folder)
 
-    def _of(self, environment: str) -> Path:
-        return self.path / ".environments" / environment
+    def _not_honoured(self, variables: tuple[Variable, ...]) -> str:
+        named = ", ".join(f"{v.name} ({_shown(v.file, self.path)}:{v.line})" for v in variables)
+        return f"{len(variables)} variables of the env files are not honoured: {named}"
+
+
+def _plain(context: Context) -> list[Secret]:
+    return [secret for secret in context.secrets if secret.source not in _TLS]
+
+
+def _shown(path: Path, folder: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 _TLS = ("certificate", "private-key")
+# What `nself_sdk.passes.content_names` puts behind a config's name.
+_HASH = re.compile(r"-[0-9a-f]{10}$")
 _BANNER = """\
 # Rendered by nself-sdk: change stack.py, not this file. It needs nothing but Docker Compose to run;
 # the secrets that it names must be in the environment.
@@ -143,50 +204,4 @@ def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
     return secrets.fingerprints(values)
 
 
-def _module(path: Path) -> ModuleType:
-    """Run a ``stack.py``; what it imports from its own folder is found."""
-    spec = importlib.util.spec_from_file_location("stack", path)
-    if spec is None or spec.loader is None:
-        raise DeclarationError(Problem(str(path), "cannot be loaded as Python", "check the file"))
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except NselfError as error:
-        raise _located(path, error) from error
-    except Exception as error:
-        raise DeclarationError(_problem(path, error)) from error
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def _called(path: Path, declared: object, environment: Environment) -> object:
-    try:
-        return declared(environment) if callable(declared) else declared
-    except NselfError as error:
-        raise _located(path, error) from error
-    except Exception as error:
-        raise DeclarationError(_problem(path, error)) from error
-
-
-def _located(path: Path, error: NselfError) -> NselfError:
-    """The SDK's own error, with the line of ``stack.py`` that caused it."""
-    if not isinstance(error, DeclarationError):
-        return error
-    where = f"{path.name}:{_line(path, error)}"
-    return DeclarationError([Problem(f"{where}: {p.where}", p.what, p.fix) for p in error.problems])
-
-
-def _problem(path: Path, error: Exception) -> Problem:
-    line = error.lineno if isinstance(error, SyntaxError) else _line(path, error)
-    return Problem(f"{path}:{line}", f"{type(error).__name__}: {error}", "correct it and run the command again")
-
-
-def _line(path: Path, error: Exception) -> int:
-    """The last line of that file on the way to the error."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return frames[-1].lineno or 0 if frames else 0
-
-
-__all__ = ["ProjectFolder", "SecretError", "fingerprints"]
+__all__ = ["ProjectFolder", "fingerprints"]

@@ -9,39 +9,111 @@ import os
 import re
 import secrets as randomness
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nself_sdk.errors import SecretError
+from nself_sdk.errors import DeclarationError, Problem, SecretError
 from nself_sdk.project import Secret
 from nself_sdk.store import envfiles
+from nself_sdk.store.facts import is_placeholder
 
 #: Only characters that mean nothing to a shell, to YAML, to Compose or in a URL.
 _ALPHABETS = {"alphanumeric": string.ascii_letters + string.digits, "hexadecimal": "0123456789abcdef"}
 _SAFE = re.compile(r"[A-Za-z0-9_.~-]+")
-_WEAKEST = 16
+#: From this default length on a secret is a key: HS256 wants 32 bytes at least (RFC 7518, 3.2), also in dev.
+_KEY = 64
 _FINGERPRINT_KEY = Secret(name="FINGERPRINT_KEY")
 
+_NAMED_SECRET = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSWORD_HASH|PAT)$|(^|_)PAT_")
+_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
+MASK = "********"
 
-def ensure(path: Path, wanted: Iterable[Secret], *, weak_allowed: bool) -> dict[str, str]:
+
+def ensure(
+    path: Path, wanted: Iterable[Secret], *, weak_allowed: bool, others: Mapping[str, Path] | None = None
+) -> dict[str, str]:
     """The values of those secrets from ``path``, after generating what is missing.
 
+    Args:
+        path: the environment's ``.env.secrets``.
+        wanted: what the services use.
+        weak_allowed: in dev, where passwords may be short.
+        others: the same file of other environments, by name, whose values may not be used here.
+
     Raises:
-        SecretError: one must be given by the user and is not, is weak, or the file is not private.
+        SecretError: with everything that is wrong: not given, weak, a placeholder, the file is not private.
     """
     wanted = [*wanted, _FINGERPRINT_KEY]
+    if found := problems(path, wanted, weak_allowed=weak_allowed, others=others or {}):
+        raise SecretError("\n".join(map(str, found)))
+    generate(path, wanted)
+    values = _read(path)
+    return {secret.name: values[secret.name] for secret in wanted}
+
+
+def generate(path: Path, wanted: Iterable[Secret]) -> list[str]:
+    """Write a strong value for each secret that has none and need not be given; the names of those made."""
     with _locked(path):
         present = _read(path)
-        missing = [secret for secret in wanted if not present.get(secret.name)]
-        if given := sorted(secret.name for secret in missing if secret.source == "given"):
-            raise SecretError(f"{', '.join(given)} has no value", f"write it into {path}")
+        asked = {s.name: s for s in (*wanted, _FINGERPRINT_KEY)}.values()
+        missing = [s for s in asked if s.source == "generated" and not present.get(s.name)]
         made = {secret.name: _generated(secret) for secret in missing}
         if made:
             _append(path, made)
-    values = {**present, **made}
-    _refuse_weak(path, wanted, values, weak_allowed=weak_allowed)
-    return {secret.name: values[secret.name] for secret in wanted}
+    return sorted(made)
+
+
+def problems(path: Path, wanted: Iterable[Secret], *, weak_allowed: bool, others: Mapping[str, Path]) -> list[Problem]:
+    """What is wrong with the secrets as they are; one that is not generated yet is not wrong.
+
+    Raises:
+        SecretError: the file is not private.
+    """
+    present = envfiles.located(path) if _read(path) else {}
+    elsewhere = {name: _read(other) for name, other in others.items()}
+    found: list[Problem] = []
+    for secret in wanted:
+        variable = present.get(secret.name)
+        if variable is None or not variable.value:
+            if secret.source == "given":
+                found.append(Problem(secret.name, "has no value", f"write it into {path}"))
+            continue
+        if what := _weakness(secret, variable.value, weak_allowed=weak_allowed):
+            found.append(Problem(variable.where, what, "remove the line and a strong one is generated"))
+        same = [name for name, values in elsewhere.items() if values.get(secret.name) == variable.value]
+        if same and secret.source == "generated":
+            fix = "remove the line and another one is generated"
+            found.append(Problem(variable.where, f"is the same value as in {same[0]!r}", fix))
+    return found
+
+
+def _weakness(secret: Secret, value: str, *, weak_allowed: bool) -> str:
+    """Why a value cannot be this secret; empty when it can."""
+    if not weak_allowed and is_placeholder(value):
+        return "is a placeholder"
+    if secret.source == "given":
+        return ""
+    if not _SAFE.fullmatch(value):
+        return "has characters that would need escaping in URLs: letters, digits and -_.~ travel"
+    if secret.alphabet == "hexadecimal" and (
+        len(value) != secret.length or set(value.lower()) - set("0123456789abcdef")
+    ):
+        return f"is not {secret.length} hexadecimal digits"
+    least = secret.length // 2
+    if len(value) < least and not (weak_allowed and secret.length < _KEY):
+        return f"is too short: {len(value)} < {least} characters"
+    return ""
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of that name holds a secret, as far as names tell."""
+    return _NAMED_SECRET.search(name) is not None
+
+
+def masked(name: str, value: str) -> str:
+    """A value that may be shown: hidden if its name tells of a secret, without the passwords of URLs."""
+    return MASK if value and is_secret(name) else _URL_PASSWORD.sub(MASK, value)
 
 
 def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
@@ -63,7 +135,12 @@ def _read(path: Path) -> dict[str, str]:
         return {}
     if path.stat().st_mode & 0o077:
         raise SecretError(f"{path} can be read by others", f"run: chmod 600 {path}")
-    return envfiles.read(path)
+    try:
+        return envfiles.read(path)
+    except DeclarationError as error:
+        # A wrong line may be the secret itself: only its place is told.
+        places = ", ".join(problem.where for problem in error.problems)
+        raise SecretError(f"{places}: cannot be read as NAME=value", "check the name and its quotes") from None
 
 
 def _append(path: Path, made: Mapping[str, str]) -> None:
@@ -73,20 +150,8 @@ def _append(path: Path, made: Mapping[str, str]) -> None:
     envfiles.write_private(path, f"{present}{gap}{lines}")
 
 
-def _refuse_weak(path: Path, wanted: Iterable[Secret], values: Mapping[str, str], *, weak_allowed: bool) -> None:
-    names = [secret.name for secret in wanted if secret.source == "generated"]
-    unsafe = [name for name in names if not _SAFE.fullmatch(values[name])]
-    if unsafe:
-        fix = f"use letters, digits and -_.~ only, in {path}: other characters would need escaping in URLs"
-        raise SecretError(f"{', '.join(sorted(unsafe))} has characters that do not travel", fix)
-    weak = [name for name in names if len(values[name]) < _WEAKEST]
-    if weak and not weak_allowed:
-        fix = f"remove it from {path} and a strong one is generated"
-        raise SecretError(f"{', '.join(sorted(weak))} is shorter than {_WEAKEST} characters", fix)
-
-
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     """One process at a time, so that two first runs do not generate two different values."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
