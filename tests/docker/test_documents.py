@@ -79,7 +79,7 @@ def test_the_engine_tells_its_compose_plugin_and_its_clock():
     engine = documents.engine({
         "Name": "vps", "ServerVersion": "26.1.5", "OSType": "linux", "Architecture": "aarch64", "NCPU": 2,
         "MemTotal": 4 << 30, "SystemTime": "2026-11-23T12:00:00.123456789+01:00", "DockerRootDir": "/var/lib/docker",
-        "ClientInfo": {"Plugins": [{"Name": "buildx", "Version": "v0.13.1"}, {"Name": "compose", "Version": "v2.26.1"}]},
+        "ClientInfo": {"Plugins": [{"Name": "buildx", "Version": "v0.13"}, {"Name": "compose", "Version": "v2.26.1"}]},
     })  # fmt: skip
     assert (engine.platform, engine.compose_version) == ("linux/arm64", "2.26.1")
     assert engine.time == datetime(2026, 11, 23, 11, 0, 0, 123456, tzinfo=UTC)

@@ -1,4 +1,5 @@
 """What Docker wrote becomes an error that somebody can act on; the texts are real ones."""
+# ruff: noqa: E501 - real texts stand as they were written
 
 from __future__ import annotations
 
@@ -16,19 +17,25 @@ Bind for 127.0.0.1:18099 failed: port is already allocated""",
         "the port 127.0.0.1:18099 is already in use",
     ),
     "port of another program": (
-        "Error response from daemon: driver failed programming external connectivity on endpoint w (ab12): "
-        "Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use",
+        (
+            "Error response from daemon: driver failed programming external connectivity on endpoint w (ab12): "
+            "Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use"
+        ),
         "the port 0.0.0.0:80 is already in use",
     ),
     "port, engine 28": (
-        "Error response from daemon: failed to set up container networking: driver failed programming external "
-        "connectivity on endpoint w (ab12): failed to bind host port for 0.0.0.0:443:172.18.0.2:443/tcp: address already "
-        "in use",
+        (
+            "Error response from daemon: failed to set up container networking: driver failed programming external "
+            "connectivity on endpoint w (ab12): failed to bind host port for 0.0.0.0:443:172.18.0.2:443/tcp: address already "
+            "in use"
+        ),
         "the port 0.0.0.0:443 is already in use",
     ),
     "pull denied": (
-        "Error response from daemon: pull access denied for acme/payments, repository does not exist or may require "
-        "'docker login': denied: requested access to the resource is denied",
+        (
+            "Error response from daemon: pull access denied for acme/payments, repository does not exist or may require "
+            "'docker login': denied: requested access to the resource is denied"
+        ),
         "the image acme/payments may not be pulled, or does not exist",
     ),
     "no such tag": (
@@ -41,9 +48,11 @@ Bind for 127.0.0.1:18099 failed: port is already allocated""",
     ),
     "never pulled": (" Container shop-w-1  Recreate\nError response from daemon: No such image: nosuch:1", "nosuch:1"),
     "no registry": (
-        ' a Pulling \n a Error Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on '
-        '10.0.0.2:53: no such host\nError response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup '
-        "registry-1.docker.io on 10.0.0.2:53: no such host",
+        (
+            ' a Pulling \n a Error Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on '
+            '10.0.0.2:53: no such host\nError response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup '
+            "registry-1.docker.io on 10.0.0.2:53: no such host"
+        ),
         "the registry registry-1.docker.io does not answer: no such host",
     ),
     "pull limit": (
@@ -82,13 +91,17 @@ failed to solve: process "/bin/sh -c echo before && exit 3" did not complete suc
         "the one-off service migrate failed (exit 1)",
     ),
     "name taken": (
-        'Error response from daemon: Error when allocating new name: Conflict. The container name "/shop-db" is already '
-        'in use by container "03af2bf1a310". You have to remove (or rename) that container to be able to reuse that name.',
+        (
+            'Error response from daemon: Error when allocating new name: Conflict. The container name "/shop-db" is already '
+            'in use by container "03af2bf1a310". You have to remove (or rename) that container to be able to reuse that name.'
+        ),
         "there is already a container named shop-db",
     ),
     "networks used up": (
-        "failed to create network shop_default: Error response from daemon: all predefined address pools have been fully "
-        "subnetted",
+        (
+            "failed to create network shop_default: Error response from daemon: all predefined address pools have been fully "
+            "subnetted"
+        ),
         "no free network addresses",
     ),
     "secret without a value": (

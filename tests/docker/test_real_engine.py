@@ -171,10 +171,9 @@ def test_an_engine_that_is_stopped_is_told(vps, target):
 def test_a_connection_that_breaks_is_told_as_that(vps, target):
     with connect(target) as driver:
         vps.cut()
+        time.sleep(1)
         with pytest.raises(HostUnreachableError, match="the connection broke"):
-            for _ in range(50):
-                driver.containers("any")
-                time.sleep(0.1)
+            driver.containers("any")
 
 
 def test_a_jump_host_is_gone_through(vps, tmp_path):

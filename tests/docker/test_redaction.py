@@ -37,9 +37,9 @@ def test_more_secrets_do_not_forget_the_earlier_ones():
 
 @pytest.mark.parametrize(
     "name",
-    ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_DEFAULT_PLATFORM", "COMPOSE_FILE", "COMPOSE_PROFILES",
-     "COMPOSE_PROJECT_NAME", "BUILDX_CONFIG", "BUILDKIT_HOST", "LD_PRELOAD", "PYTHONPATH", "AWS_SECRET_ACCESS_KEY",
-     "SSH_ASKPASS"],
+    ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_DEFAULT_PLATFORM", "COMPOSE_FILE",
+     "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "BUILDX_CONFIG", "BUILDKIT_HOST", "LD_PRELOAD", "PYTHONPATH",
+     "AWS_SECRET_ACCESS_KEY", "SSH_ASKPASS"],
 )  # fmt: skip
 def test_nothing_ambient_can_redirect_docker(name):
     assert name not in scrubbed({name: "evil"})

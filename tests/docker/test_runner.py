@@ -36,7 +36,8 @@ PARENT = """
 import os, sys
 from nself_sdk.docker.runner import run
 try:
-    run([sys.executable, "-u", "-c", sys.argv[1]], environment=os.environ, on_line=lambda line: print(line, flush=True), OPTIONS)
+    child = [sys.executable, "-u", "-c", sys.argv[1]]
+    run(child, environment=os.environ, on_line=lambda line: print(line, flush=True), OPTIONS)
 except KeyboardInterrupt:
     print("parent interrupted", flush=True)
     sys.exit(130)

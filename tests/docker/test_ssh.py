@@ -1,7 +1,9 @@
 """One ssh connection, strict and alone, that ends with us; and why it failed when it did."""
+# ruff: noqa: E501 - real texts stand as they were written
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -32,7 +34,7 @@ while True:
 
 
 def settings(command: tuple[str, ...]) -> dict[str, str]:
-    return dict(pair.split("=", 1) for flag, pair in zip(command, command[1:], strict=False) if flag == "-o")
+    return dict(pair.split("=", 1) for flag, pair in itertools.pairwise(command) if flag == "-o")
 
 
 def test_the_command_is_one_forward_and_nothing_else():
@@ -122,7 +124,7 @@ def test_a_forward_is_private_and_leaves_nothing_behind(ambient):
 
 def test_a_forward_ends_with_an_exception(ambient):
     folder = Path()
-    with pytest.raises(RuntimeError), Forward(TARGET, ambient) as forward:
+    with pytest.raises(RuntimeError), Forward(TARGET, ambient) as forward:  # noqa: PT012 - it raises where it is open
         forward.ready()
         folder = Path(forward.address.removeprefix("unix://")).parent
         raise RuntimeError
@@ -191,18 +193,24 @@ LOGS = {
         "it does not accept the user or the key",
     ),
     "locked": (
-        "debug1: Server accepts key: /k ED25519 SHA256:y/dE explicit\ndebug1: No more authentication methods to try.\n"
-        "deploy@127.0.0.1: Permission denied (publickey).",
+        (
+            "debug1: Server accepts key: /k ED25519 SHA256:y/dE explicit\ndebug1: No more authentication methods to try.\n"
+            "deploy@127.0.0.1: Permission denied (publickey)."
+        ),
         "locked with a passphrase",
     ),
     "behind a jump host": (
-        'debug1: Server accepts key: /k ED25519\nAuthenticated to gate ([10.0.0.1]:22) using "publickey".\n'
-        "debug1: Offering public key: /k\ndeploy@db: Permission denied (publickey).",
+        (
+            'debug1: Server accepts key: /k ED25519\nAuthenticated to gate ([10.0.0.1]:22) using "publickey".\n'
+            "debug1: Offering public key: /k\ndeploy@db: Permission denied (publickey)."
+        ),
         "it does not accept the user or the key",
     ),
     "unknown key": (
-        "debug1: Server host key: ssh-ed25519 SHA256:hgTUrJON\nNo ED25519 host key is known for [127.0.0.1]:2222 and you "
-        "have requested strict checking.\nHost key verification failed.",
+        (
+            "debug1: Server host key: ssh-ed25519 SHA256:hgTUrJON\nNo ED25519 host key is known for [127.0.0.1]:2222 and you "
+            "have requested strict checking.\nHost key verification failed."
+        ),
         "the host key of [127.0.0.1]:2222 is not known; it showed ssh-ed25519 SHA256:hgTUrJON",
     ),
     "broken": (
