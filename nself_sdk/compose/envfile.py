@@ -17,6 +17,7 @@ _BETWEEN = re.compile(r"(?:\s+|#[^\n]*)*")
 _KEY = re.compile(r"(?:export[^\S\n]+)?([^=:\n]*)(?:([=:])[^\S\n]*|\n|\Z)")
 _GOOD_KEY = re.compile(r"[\w.\[\]-]+")
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in "'\""}
+_END_OF_LINE = re.compile(r"[^\S\n]*(?:#|\n|\Z)")
 _ESCAPE = re.compile(r'\\([abfnrtv$"\\]|0[0-3][0-7]{2})')
 _ESCAPED = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$$", '"': '"', "\\": "\\",
@@ -104,6 +105,8 @@ class _Reader:
         if match is None:
             raise ValueError(f"the quote of {key!r} is opened, but not closed")
         self.position = match.end()
+        if not _END_OF_LINE.match(self.text, self.position):
+            raise ValueError(f"there is text behind the closing quote of {key!r}")
         value = match[1].replace(f"\\{quote}", quote) if quote == "'" else match[1]
         return value if quote == "'" else self.filled(_ESCAPE.sub(_unescaped, value))
 

@@ -24,9 +24,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 QUESTIONS = {"interpolated": (), "as written": ("--no-interpolate",)}
 PATTERNS = ("*.yml", "*.yaml")
@@ -84,14 +89,27 @@ def _bare_environment() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": home, "DOCKER_HOST": f"unix://{home}/none.sock"}
 
 
-def ask(folder: Path, options: tuple[str, ...], *, file: Path | None = None, text: str = "") -> Answer:
+def ask(
+    folder: Path,
+    options: tuple[str, ...],
+    *,
+    file: Path | None = None,
+    text: str = "",
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
     """What Compose makes of a file, or of a text that lies in ``folder``."""
     source = str(file.resolve()) if file else "-"
     place = ("-f", source, "-p", "rt", "--profile", "*", "--project-directory", str(folder.resolve()))
     command = (*compose_command(), *place, "config", "--format", "json", *options)
     try:
         done = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=False, timeout=PATIENCE, env=_bare_environment()
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            env={**_bare_environment(), **variables},
         )
     except subprocess.TimeoutExpired:
         return Answer(None, f"no answer within {PATIENCE} s")
