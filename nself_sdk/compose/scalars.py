@@ -1,11 +1,12 @@
 """What a plain YAML scalar means to Compose: the rules of its own parser (go-yaml 3), not those of YAML 1.1.
 
-``22:22`` and ``no`` are texts, ``010`` is eight, ``1e3`` is a number, dates are texts.
+``22:22`` and ``no`` are texts, ``010`` is eight, ``1e3`` is a number, a date is a point in time.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _NUMERIC_START = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
 _OLD_OCTAL = re.compile(r"\A([-+]?)0([0-7]+)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DATE = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](?=.*Z)| )(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9}))?Z?)?", re.ASCII
+)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 _LONGEST_INTEGER = 70  # digits of a 64-bit number in base two, and some
 _INFINITY = float("inf")
@@ -50,6 +54,8 @@ def resolve(text: str) -> Scalar:
 
 
 def _number(text: str) -> Scalar:
+    if _DATE.fullmatch(text):
+        return _timestamp(text)
     plain = text if text[0] == "." else text.replace("_", "")
     if len(plain) < _LONGEST_INTEGER and _INTEGER.fullmatch(plain):
         value = int(_OLD_OCTAL.sub(r"\g<1>0o\2", plain), 0)
@@ -59,6 +65,16 @@ def _number(text: str) -> Scalar:
         number = float(plain)
         return text if abs(number) == _INFINITY else number
     return text
+
+
+def _timestamp(text: str) -> str:
+    """What Compose makes of a date without quotes: a point in time, which it writes as Go does."""
+    year, month, day, hour, minute, second, fraction = _DATE.fullmatch(text).groups(default="0")  # type: ignore[union-attr]
+    try:
+        point = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return text
+    return f"{point:%Y-%m-%d %H:%M:%S}{'.' + fraction.rstrip('0') if fraction.strip('0') else ''} +0000 UTC"
 
 
 def tagged(text: str, tag: str) -> Scalar:
