@@ -48,6 +48,11 @@ MAP_FIELDS = ("annotations", "environment", "labels", "storage_opt", "sysctls")
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(lambda text: text.replace("$", "$$"))
 
 
+def plain_key(word: str) -> str:
+    """Keys are not interpolated, but Compose doubles their dollars on the way out."""
+    return word.replace("$", "S")
+
+
 def stack(words: list[str]) -> ComposeFile:
     """A file that has these texts in every field that takes any text."""
     services: dict[str, Service] = {}
@@ -57,15 +62,19 @@ def stack(words: list[str]) -> ComposeFile:
         services[f"scalars{number}"] = Service(**scalars)
         lists: Any = {name: [word] for name in LIST_FIELDS}
         services[f"lists{number}"] = Service(image="a", **lists)
-        services[f"maps{number}"] = Service(image="a", **{name: {word: word, "b": word} for name in MAP_FIELDS})
+        services[f"maps{number}"] = Service(
+            image="a", **{name: {plain_key(word): word, "b": word} for name in MAP_FIELDS}
+        )
         services[f"nested{number}"] = nested(word, number)
     return ComposeFile(
         services=services,
         networks={
-            f"n{number}": Network(name=word, driver=word, labels={word: word}) for number, word in enumerate(words)
+            f"n{number}": Network(name=word, driver=word, labels={plain_key(word): word})
+            for number, word in enumerate(words)
         },
         volumes={
-            f"v{number}": Volume(name=word, driver=word, driver_opts={word: word}) for number, word in enumerate(words)
+            f"v{number}": Volume(name=word, driver=word, driver_opts={plain_key(word): word})
+            for number, word in enumerate(words)
         },
         configs={f"c{number}": Config(name=word, content=word) for number, word in enumerate(words)},
         secrets={f"s{number}": Secret(name=word, environment=word) for number, word in enumerate(words)},
@@ -77,16 +86,22 @@ def nested(word: str, number: int) -> Service:
     return Service(
         image="a",
         healthcheck=Healthcheck.command(word, interval="5s"),
-        logging=Logging(driver=word, options={word: word}),
+        logging=Logging(driver=word, options={plain_key(word): word}),
         ports=[Port(80, target=80, host_ip=word, app_protocol=word, mode=word, name=word)],
         configs=[ServiceConfig(source=f"c{number}", target=word, uid=word, gid=word)],
         networks={
-            f"n{number}": ServiceNetwork(aliases=[word], ipv4_address=word, mac_address=word, driver_opts={word: word})
+            f"n{number}": ServiceNetwork(
+                aliases=[word], ipv4_address=word, mac_address=word, driver_opts={plain_key(word): word}
+            )
         },
         secrets=[ServiceSecret(source=f"s{number}", uid=word, gid=word)],
         volumes=[ServiceVolume(type="volume", source=f"v{number}", target="/x", consistency=word)],
-        deploy=Deploy(mode=word, endpoint_mode=word, labels={word: word}, placement=Placement(constraints=[word])),
-        build=Build(context="/a", dockerfile_inline=word, target=word, args={word: word}, tags=[word], network=word),
+        deploy=Deploy(
+            mode=word, endpoint_mode=word, labels={plain_key(word): word}, placement=Placement(constraints=[word])
+        ),
+        build=Build(
+            context="/a", dockerfile_inline=word, target=word, args={plain_key(word): word}, tags=[word], network=word
+        ),
         post_start=[Hook(command=[word], user=word, working_dir=word)],
     )
 
