@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from nself_sdk.compose import ComposeFile, Logging, Service, ServiceConfig
 from nself_sdk.environment import Environment
+from nself_sdk.offers import RELOAD
 
 Pass = Callable[[ComposeFile, Environment], ComposeFile]
 
@@ -27,14 +28,22 @@ def fingerprint_variable(secret: str) -> str:
     return f"{secret}_FINGERPRINT"
 
 
+_LOGGING = {
+    "max-size": "10m",
+    "max-file": "3",
+    # Promtail reads the files alone, and knows by these whose each is.
+    "labels": "com.docker.compose.project,com.docker.compose.service",
+}
+
+
 def restarts(file: ComposeFile, environment: Environment) -> ComposeFile:
     """Services restart as the environment says; jobs say ``restart: "no"`` themselves."""
     return _filling(file, restart=environment.restart)
 
 
 def logging(file: ComposeFile, _: Environment) -> ComposeFile:
-    """No container's log fills the disk: three files of 10 MiB each."""
-    return _filling(file, logging=Logging(driver="json-file", options={"max-size": "10m", "max-file": "3"}))
+    """No container's log fills the disk: three files of 10 MiB each. Each line says whose it is."""
+    return _filling(file, logging=Logging(driver="json-file", options=_LOGGING))
 
 
 def privileges(file: ComposeFile, _: Environment) -> ComposeFile:
@@ -89,12 +98,18 @@ def content_names(file: ComposeFile, _: Environment) -> ComposeFile:
     """A config's name carries a hash of its content.
 
     Compose does not look at the content when it decides what to replace: with the hash in the name, exactly
-    the services whose text changed are replaced.
+    the services whose text changed are replaced. Texts that a service reloads in place keep their name.
     """
+    reloaded = {
+        reference.source
+        for service in file.services.values()
+        if RELOAD in service.extensions
+        for reference in service.config_references
+    }
     renamed = {
         name: f"{name}-{hashlib.sha256(config.content.encode()).hexdigest()[:10]}"
         for name, config in file.configs.items()
-        if config.content
+        if config.content and name not in reloaded
     }
 
     def renaming(_: str, service: Service) -> Service:
@@ -113,10 +128,11 @@ def _renamed(reference: ServiceConfig, names: Mapping[str, str]) -> ServiceConfi
 
 
 def secret_fingerprints(file: ComposeFile, _: Environment) -> ComposeFile:
-    """A service is replaced when a secret that it uses changed."""
+    """A service is replaced when a secret that it uses changed, unless it reloads its files in place."""
 
     def labelled(_: str, service: Service) -> Service:
-        used = {reference.source for reference in service.secret_references if reference.source}
+        files = [] if RELOAD in service.extensions else service.secret_references
+        used = {reference.source for reference in files if reference.source}
         names = sorted(used | _interpolated(service, file))
         if not names:
             return service

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.model import Model
+from nself_sdk.offers import EDGE
 from nself_sdk.reasons import reasons
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ Kind = Literal["create", "replace", "reload", "run", "remove", "keep"]
 Order = Literal["start-first", "stop-first", ""]
 
 CONFIG_HASH = "com.docker.compose.config-hash"
-#: The extension of a service that reloads its texts in place: ``{"test": [...], "command": [...]}``.
-RELOAD = "x-nself-reload"
 
 #: Seconds of absence to expect of a service that never was deployed before.
 _UNKNOWN_GAP = 5.0
@@ -132,9 +131,12 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
 
 
 def ordered(file: ComposeFile) -> list[str]:
-    """The services, each after those that it depends on, otherwise by name."""
+    """The services, each after those that it depends on, otherwise by name; the edge last.
+
+    A new route is announced when who answers it is there.
+    """
     sorter = TopologicalSorter({name: sorted(s.depends_on_map) for name, s in sorted(file.services.items())})
-    return list(sorter.static_order())
+    return sorted(sorter.static_order(), key=lambda name: EDGE in file.services[name].extensions)
 
 
 def jobs(file: ComposeFile) -> frozenset[str]:
@@ -156,11 +158,12 @@ def replicas(service: Service) -> int:
 def _change(name: str, wanted: Wanted, observed: Observed) -> Change:
     service, now = wanted.file.services[name], observed.of(name)
     why = _why(name, wanted, observed)
+    if not now:
+        what = "it never ran" if name in jobs(wanted.file) else "it does not run yet"
+        return Change(service=name, kind="create", reasons=(what,))
     if name in jobs(wanted.file):
         done = [c for c in now if c.state == "exited" and c.exit_code == 0]
         return Change(service=name, kind="keep" if done and not why else "run", reasons=why)
-    if not now:
-        return Change(service=name, kind="create", reasons=("it does not run yet",), risks=_risks(service, now))
     if why:
         order = _order(service, now)
         gap = 0.0 if order == "start-first" else observed.seconds.get(name, _UNKNOWN_GAP)

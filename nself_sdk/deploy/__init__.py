@@ -2,5 +2,6 @@
 
 from nself_sdk.deploy.deployment import Deployment
 from nself_sdk.deploy.progress import Progress, Report, Step
+from nself_sdk.deploy.releases import Release
 
-__all__ = ["Deployment", "Progress", "Report", "Step"]
+__all__ = ["Deployment", "Progress", "Release", "Report", "Step"]

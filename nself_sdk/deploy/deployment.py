@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from threading import Event, Thread
 from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
-from nself_sdk.compose import ComposeFile, Service
-from nself_sdk.deploy import health, images
-from nself_sdk.deploy.health import ServiceHealth
+from nself_sdk.deploy import images, lock, observing, releases, running
 from nself_sdk.deploy.progress import Progress, Report
-from nself_sdk.docker import Container, Driver, ExecResult, Stack, Target
+from nself_sdk.deploy.releases import Release
+from nself_sdk.deploy.rollout import Rollout
+from nself_sdk.deploy.stack import RunningStack
+from nself_sdk.docker import Driver, Stack, Target
 from nself_sdk.environment import Environment
-from nself_sdk.errors import DeclarationError, DriverError, Problem, UnhealthyServiceError
-from nself_sdk.model import did_you_mean
+from nself_sdk.errors import DeclarationError, DriverError, Problem
 from nself_sdk.passes import Pass, fingerprint_variable
+from nself_sdk.plan import Plan, Wanted, plan
 from nself_sdk.project import Declaration, declared
 from nself_sdk.render import render
-from nself_sdk.store import ProjectFolder
+from nself_sdk.store import ProjectFolder, revision
 from nself_sdk.store.folder import fingerprints
 
-_POLL_SECONDS = 0.5
-_LOG_LINES = 20
 
-
-class Deployment:
+class Deployment(RunningStack):
     """A project in an environment on a host.
 
     ``with Deployment(project, "staging") as staging: staging.deploy()``. What is declared is rendered and checked
@@ -64,16 +60,16 @@ class Deployment:
         self.file = render(self.project, self.environment, passes)
         check(self.file, self.environment)
         self._tell = tell
-        self._driver = driver
+        self._given = self._driver = driver
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._driver is None:
+        if self._given is None:
             self._driver = self._open.enter_context(docker.connect(self.target))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._driver = None
+        self._driver = self._given
         self._open.close()
 
     @property
@@ -90,21 +86,39 @@ class Deployment:
             socket=server.socket,
         )
 
-    @property
-    def driver(self) -> Driver:
-        """The open connection."""
-        if self._driver is None:
-            raise DriverError("there is no connection yet", "write: with Deployment(...) as deployment:")
-        return self._driver
+    def plan(self) -> Plan:
+        """What a deploy would change on the host now, and why. Nothing is changed by it.
 
-    def deploy(self, *, timeout: float = 300) -> Report:
-        """Bring the target to what is declared, and wait until every service is healthy.
+        Raises:
+            SecretError: a secret is missing or weak.
+            DriverError: Docker or the host refused.
+        """
+        return self._observe(self.stack())[0]
+
+    def deploy(
+        self,
+        approved: Plan | None = None,
+        *,
+        timeout: float = 300,
+        drain: float = 30,
+        lock_wait: float = 0,
+        message: str = "",
+    ) -> Report:
+        """Bring the host to what is declared, and wait until every service is healthy.
+
+        When a change fails, the release before is restored and the error tells what failed.
 
         Args:
-            timeout: seconds that the services may take to become healthy, after their images are there.
+            approved: the plan to carry out; whatever is needed, when left out.
+            timeout: seconds that each service may take to become healthy.
+            drain: seconds that an old container may take to end its requests.
+            lock_wait: seconds to wait for another deploy to end.
+            message: what this deploy is for, for the release and for whoever has to wait.
 
         Raises:
             SecretError: a secret is missing or weak; nothing was touched.
+            LockedError: somebody else is deploying; nothing was touched.
+            DeclarationError: the host, or the project, is no longer what the approved plan was made for.
             UnhealthyServiceError: a service did not become healthy; its last lines are in the error.
             DriverError: Docker or the host refused.
         """
@@ -112,68 +126,100 @@ class Deployment:
         with report.step("secrets", self._tell):
             self.folder.scaffold(self.project)
             stack = self.stack()
-        with report.step("images", self._tell):
-            self._provide_images(stack)
-        with report.step("start", self._tell), self._watched(report):
-            self._up(stack)
-            self._wait(time.monotonic() + timeout)
+        with self._locked(message, lock_wait):
+            with report.step("images", self._tell):
+                self._provide_images(stack)
+            with report.step("plan", self._tell):
+                fresh, wanted = self._observe(stack)
+                _refuse_stale(approved, fresh)
+            report.plan = fresh
+            history = self.releases()
+            releases.refuse_stranger(history, self.environment.name)
+            rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
+            with report.step("start", self._tell):
+                running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
+            if fresh.pending or not history:
+                report.release = self._record(stack, wanted, report, message)
         return report
 
-    def stack(self) -> Stack:
+    def releases(self) -> tuple[Release, ...]:
+        """The releases that the host keeps, the newest first."""
+        return releases.history(self.driver, self.project.name)
+
+    def rollback(
+        self, number: int | None = None, *, timeout: float = 300, drain: float = 30, lock_wait: float = 0
+    ) -> Report:
+        """Restore a release whole: its file, its images, its texts. Secrets keep their present values.
+
+        Args:
+            number: which one; the one before the newest, when left out.
+            timeout: seconds that each service may take to become healthy.
+            drain: seconds that an old container may take to end its requests.
+            lock_wait: seconds to wait for another deploy to end.
+
+        Raises:
+            DeclarationError: the host does not keep that release.
+            DriverError: Docker or the host refused. A rollback is not rolled back.
+        """
+        report = Report()
+        message = f"rollback to {number}" if number else "rollback"
+        with self._locked(message, lock_wait):
+            release = releases.chosen(self.releases(), number)
+            stack = self.stack(release.file)
+            wanted = Wanted(file=self.file, environment=self.environment.name, hashes={})
+            rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
+            with report.step("start", self._tell):
+                report.plan = running.restore(rollout, release, stack)
+            back = release.replace(message=f"rollback to {release.number}", who=revision.operator())
+            report.release = releases.keep(self.driver, back)
+        return report
+
+    def forget(self) -> None:
+        """Remove the project's releases, and the images that were built for it. Data stays."""
+        releases.forget(self.driver, self.project.name)
+        tagged = images.tagged(self.file, self.folder.path)
+        for name, service in tagged.services.items():
+            if service.build is not None:
+                releases.drop(self.driver, observing.image_of(tagged, name))
+
+    def stack(self, file: str | None = None) -> Stack:
         """What Docker is given: the file, and the secrets' values in the process that runs Compose alone."""
         secrets = self.folder.secrets(self.context)
         marks = {fingerprint_variable(name): mark for name, mark in fingerprints(secrets).items()}
-        file = self.file.to_yaml()
-        return Stack(project=self.project.name, file=file, directory=self.folder.path, secrets=secrets, variables=marks)
+        text = file or images.tagged(self.file, self.folder.path).to_yaml()
+        return Stack(project=self.project.name, file=text, directory=self.folder.path, secrets=secrets, variables=marks)
 
-    def down(self, *, timeout: int | None = None) -> None:
-        """Stop and remove the containers and networks. Volumes, and so data, stay.
+    def _observe(self, stack: Stack) -> tuple[Plan, Wanted]:
+        file = images.tagged(self.file, self.folder.path)
+        wanted = observing.wanted(self.driver, stack, file, self.environment.name)
+        return plan(wanted, observing.observed(self.driver, wanted, self.project.name)), wanted
 
-        Args:
-            timeout: seconds that a service may take to stop; its own grace period when left out.
-        """
-        patience = [] if timeout is None else ["--timeout", str(timeout)]
-        bare = Stack(project=self.project.name, file=_outline(self.file).to_yaml())
-        self.driver.compose(bare, "down", "--remove-orphans", *patience, on_line=self._line("down"))
+    def _locked(self, message: str, wait: float) -> AbstractContextManager[None]:
+        def tell(text: str) -> None:
+            self._tell(Progress("lock", text))
 
-    def status(self) -> tuple[ServiceHealth, ...]:
-        """Every declared service and how it is."""
-        return health.judge(self.file, self.driver.containers(self.project.name))
+        return lock.locked(self.driver, self.project.name, revision.operator(), message, wait=wait, tell=tell)
 
-    def logs(self, *services: str, tail: int = 100, follow: bool = False, on_line: Callable[[str], None]) -> None:
-        """Stream the log lines of the services; of all, if none is named."""
-        for service in services:
-            self._known(service)
-        if follow:
-            self.driver.follow_logs(self.project.name, services, tail=tail, on_line=on_line)
-            return
-        for container in self.driver.containers(self.project.name):
-            if not services or container.service in services:
-                for line in self.driver.logs(container.id, tail=tail).splitlines():
-                    on_line(f"{container.service}  | {line}")
-
-    def exec(self, service: str, command: Sequence[str]) -> ExecResult:
-        """Run a command in a service's container."""
-        return self.driver.exec(self._running(service).id, command)
-
-    def exec_interactive(self, service: str, command: Sequence[str]) -> int:
-        """Run a command in a service's container, on this terminal; its exit code."""
-        return self.driver.exec_interactive(self._running(service).id, command)
-
-    def _running(self, service: str) -> Container:
-        self._known(service)
-        found = [c for c in self.driver.containers(self.project.name) if c.service == service and c.running]
-        if not found:
-            raise DriverError(f"{service} is not running", "start it with: nself-sdk up")
-        return found[0]
-
-    def _known(self, service: str) -> None:
-        if service not in self.file.services:
-            fix = did_you_mean(service, list(self.file.services))
-            raise DeclarationError(Problem("service", f"there is no service {service!r}", fix))
+    def _record(self, stack: Stack, wanted: Wanted, report: Report, message: str) -> Release:
+        """Keep what now runs healthy as a release."""
+        commit, dirty = revision.revision(self.folder.path)
+        ids = {c.service: c.image_id for c in self.driver.containers(self.project.name)}
+        release = Release(
+            project=self.project.name,
+            environment=self.environment.name,
+            who=revision.operator(),
+            revision=commit,
+            dirty=dirty,
+            message=message,
+            file=stack.file,
+            references={name: observing.image_of(wanted.file, name) for name in wanted.file.services},
+            images={name: image for name, image in ids.items() if name in wanted.file.services},
+            fingerprints=dict(wanted.fingerprints),
+            seconds=report.services,
+        )
+        return releases.keep(self.driver, release)
 
     def _provide_images(self, stack: Stack) -> None:
-        wanted = images.Wanted.of(self.file)
         with ExitStack() as opened:
             here = None
             if self.environment.remote:
@@ -182,77 +228,14 @@ class Deployment:
                 except DriverError:
                     what = "no engine on this machine: images are built and pulled on the host"
                     self._tell(Progress("images", what))
-            images.provide(self.driver, stack, wanted, here, self._tell)
-
-    def _up(self, stack: Stack) -> None:
-        """Let Compose create and start; what it calls a failed dependency is told as the service that failed."""
-        try:
-            self.driver.compose(stack, "up", "--detach", "--no-build", "--remove-orphans", on_line=self._line("start"))
-        except DriverError as error:
-            self._raise_failed(error)
-            raise
-
-    def _wait(self, deadline: float) -> None:
-        """Ask until all are healthy, one failed, or the time is over."""
-        while waiting := [state for state in self.status() if state.verdict != "healthy"]:
-            self._raise_failed()
-            if time.monotonic() > deadline:
-                raise self._failure(waiting[0], "did not become healthy in time")
-            time.sleep(_POLL_SECONDS)
-
-    def _raise_failed(self, cause: DriverError | None = None) -> None:
-        for state in self.status():
-            if state.verdict == "failed":
-                raise self._failure(state, state.reason) from cause
-
-    def _failure(self, state: ServiceHealth, reason: str) -> UnhealthyServiceError:
-        """The error that a tired person reads at night: the service, why, its last lines, the next command."""
-        logs = ""
-        if state.container is not None:
-            logs = self.driver.logs(state.container.id, tail=_LOG_LINES).rstrip()
-            if state.container.health_output:
-                logs += f"\nhealth check: {state.container.health_output.strip()}"
-        name = self.environment.name
-        hint = f"see more with: nself-sdk logs {state.service} --env {name}; correct it and deploy again"
-        return UnhealthyServiceError(state.service, reason, logs, hint)
-
-    @contextmanager
-    def _watched(self, report: Report) -> Iterator[None]:
-        """Tell of every change of a service's state while the body runs."""
-        done = Event()
-        watcher = Thread(target=self._watch, args=(report, done, time.monotonic()), daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-
-    def _watch(self, report: Report, done: Event, begin: float) -> None:
-        last: dict[str, str] = {}
-        while True:
-            finished = done.wait(_POLL_SECONDS)
-            try:
-                states = self.status()
-            except DriverError:
-                return  # the connection is gone; the main thread meets the same error and reports it
-            for state in states:
-                if last.get(state.service) != state.reason:
-                    last[state.service] = state.reason
-                    self._tell(Progress("start", state.reason, state.service))
-                if state.verdict == "healthy":
-                    report.services.setdefault(state.service, round(time.monotonic() - begin, 1))
-            if finished:
-                return
-
-    def _line(self, step: str) -> Callable[[str], None]:
-        return lambda line: self._tell(Progress(step, line, raw=True))
+            file = images.tagged(self.file, self.folder.path)
+            images.provide(self.driver, stack, file, here, self._tell)
 
 
-def _outline(file: ComposeFile) -> ComposeFile:
-    """The services and their networks: what Compose must know to remove them, without any secret."""
-    services = {
-        name: Service(image=service.image or name, networks=service.networks, network_mode=service.network_mode)
-        for name, service in file.services.items()
-    }
-    return ComposeFile(name=file.name, services=services, networks=file.networks)
+def _refuse_stale(approved: Plan | None, fresh: Plan) -> None:
+    """A plan is carried out as it was shown, or not at all."""
+    if approved is None or approved == fresh:
+        return
+    what = "the host changed" if approved.wanted == fresh.wanted else "the project changed"
+    fix = "look at a new plan and deploy that one"
+    raise DeclarationError(Problem("plan", f"{what} since this plan was made", fix))

@@ -36,10 +36,17 @@ def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHe
     return tuple(_service(name, by_service.get(name, []), is_job=name in done) for name in file.services)
 
 
+def service(name: str, containers: list[Container], file: ComposeFile) -> ServiceHealth:
+    """The verdict on one service of the file, from its containers."""
+    return _service(name, containers, is_job=name in jobs(file))
+
+
 def _service(name: str, containers: list[Container], *, is_job: bool) -> ServiceHealth:
     if not containers:
         return ServiceHealth(name, "waiting", "not created yet")
-    judged = [_container(name, container, is_job=is_job) for container in containers]
+    # A stopped container beside a running one is what a failed deploy left to be looked at.
+    present = [c for c in containers if c.running] or containers
+    judged = [_container(name, container, is_job=is_job) for container in present]
     order: tuple[Verdict, ...] = ("failed", "waiting", "healthy")
     return min(judged, key=lambda health: order.index(health.verdict))
 

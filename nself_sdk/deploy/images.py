@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from nself_sdk.compose import ComposeFile
+from nself_sdk.compose import Build, ComposeFile, Service
+from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Driver, Stack, copy_images
-from nself_sdk.errors import DriverError
+from nself_sdk.store import contents
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The images of a file: those that are built from the user's code, and the others."""
+def tagged(file: ComposeFile, folder: Path) -> ComposeFile:
+    """The file, with each image that is built from the user's code named after the content of that code.
 
-    built: dict[str, str]
-    named: dict[str, str]
+    So an unchanged service is neither built nor replaced, and a release names exactly what it ran. An image with a tag
+    of the user's own keeps it.
+    """
 
-    @classmethod
-    def of(cls, file: ComposeFile) -> Wanted:
-        """By service: the image reference that Compose will look for."""
-        images = {name: service.image or f"{file.name}-{name}" for name, service in file.services.items()}
-        built = {name for name, service in file.services.items() if service.build is not None}
-        return cls(
-            built={name: image for name, image in images.items() if name in built},
-            named={name: image for name, image in images.items() if name not in built},
-        )
+    def named(name: str, service: Service) -> Service:
+        image, context = image_of(file, name), _context(service, folder)
+        if context is None or ":" in image.rpartition("/")[2]:
+            return service
+        return service.replace(image=f"{image}:{contents.digest(context)}")
+
+    return file.map_services(named)
 
 
 def provide(
-    target: Driver, stack: Stack, wanted: Wanted, here: Driver | None, tell: Callable[[Progress], None]
+    target: Driver, stack: Stack, file: ComposeFile, here: Driver | None, tell: Callable[[Progress], None]
 ) -> None:
     """Make sure that the target holds every image.
 
     Args:
         target: the engine that will run them.
         stack: the file, for ``build`` and ``pull``.
-        wanted: its images.
+        file: the same, to look into.
         here: this machine's engine, if it is another one than the target and answers: what it has is built and
             carried over, so that a host without a registry or a compiler can run it.
         tell: is told of what happens.
@@ -46,27 +45,32 @@ def provide(
     def line(text: str) -> None:
         tell(Progress("images", text, raw=True))
 
-    if wanted.built:
-        (here or target).compose(stack, "build", *wanted.built, on_line=line)
+    references = {name: image_of(file, name) for name in file.services}
+    missing = {name: reference for name, reference in references.items() if target.image(reference) is None}
+    built = {name: missing[name] for name in missing if file.services[name].build is not None}
+    builder = here or target
+    if absent := [name for name, reference in built.items() if builder.image(reference) is None]:
+        builder.compose(stack, "build", *absent, on_line=line)
     if here is not None:
-        _carry(here, target, wanted, tell)
-    missing = {name: image for name, image in wanted.named.items() if target.image(image) is None}
-    if missing:
-        try:
-            target.compose(stack, "pull", *missing, on_line=line)
-        except DriverError as error:
-            what = ", ".join(sorted(set(missing.values())))
-            raise type(error)(f"not all could be pulled of {what}: {error.message}", error.hint) from error
+        missing = _carry(here, target, missing, tell)
+    if pulled := [name for name in missing if name not in built]:
+        target.compose(stack, "pull", *pulled, on_line=line)
 
 
-def _carry(here: Driver, target: Driver, wanted: Wanted, tell: Callable[[Progress], None]) -> None:
-    """Copy the images that this machine has and the target lacks, or has in another version when built here."""
-    references: list[str] = []
-    for image in dict.fromkeys([*wanted.built.values(), *wanted.named.values()]):
-        mine, theirs = here.image(image), target.image(image)
-        stale = theirs is None or (image in wanted.built.values() and mine is not None and mine.id != theirs.id)
-        if mine is not None and stale:
-            references.append(image)
-    if references:
-        tell(Progress("images", f"carrying over {', '.join(references)}"))
-        copy_images(here, target, references)
+def _carry(
+    here: Driver, target: Driver, missing: Mapping[str, str], tell: Callable[[Progress], None]
+) -> dict[str, str]:
+    """Copy what this machine has of the missing images; what it has not is left."""
+    present = {reference for reference in set(missing.values()) if here.image(reference) is not None}
+    if present:
+        tell(Progress("images", f"carrying over {', '.join(sorted(present))}"))
+        copy_images(here, target, sorted(present))
+    return {name: reference for name, reference in missing.items() if reference not in present}
+
+
+def _context(service: Service, folder: Path) -> Path | None:
+    """The folder that the service's image is built from, if it is one on this machine."""
+    build = service.build
+    place = build.context if isinstance(build, Build) else build
+    path = folder / str(place or ".") if build is not None else None
+    return path if path is not None and path.is_dir() else None

@@ -6,6 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nself_sdk.deploy.releases import Release
+    from nself_sdk.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class Report:
 
     steps: list[Step] = field(default_factory=list[Step])
     services: dict[str, float] = field(default_factory=dict[str, float])
+    #: What was changed, and the release that it became; None where nothing had to change.
+    plan: Plan | None = None
+    release: Release | None = None
 
     @property
     def seconds(self) -> float:

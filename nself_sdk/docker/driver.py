@@ -71,13 +71,21 @@ class EngineDriver:
         text = self._look("info", "--format", "{{json .}}")
         return documents.engine(json.loads(text))
 
-    def compose(self, stack: Stack, *arguments: str, on_line: OnLine | None = None) -> str:
+    def compose(
+        self, stack: Stack, *arguments: str, on_line: OnLine | None = None, timeout: float | None = None
+    ) -> str:
         """See `Driver.compose`."""
         self._redaction = self._redaction.also(stack.secrets.values())
         given = {**stack.variables, **stack.secrets}
         with _file(stack) as path:
             command = [*compose_command(self._line.address, stack, path), *arguments]
-            done = run(command, environment=scrubbed(os.environ, given), redaction=self._redaction, on_line=on_line)
+            done = run(
+                command,
+                environment=scrubbed(os.environ, given),
+                redaction=self._redaction,
+                on_line=on_line,
+                timeout=timeout,
+            )
         return self._checked(done, f"docker compose {arguments[0] if arguments else ''}".strip()).stdout
 
     def containers(self, project: str) -> tuple[Container, ...]:

@@ -84,8 +84,12 @@ class Driver(Protocol):
         """The engine, its host and the host's clock."""
         ...
 
-    def compose(self, stack: Stack, *arguments: str, on_line: OnLine | None = None) -> str:
+    def compose(
+        self, stack: Stack, *arguments: str, on_line: OnLine | None = None, timeout: float | None = None
+    ) -> str:
         """Run ``docker compose <arguments>`` for `stack`; its standard output.
+
+        After `timeout` seconds it is stopped, and DriverError says so.
 
         With `on_line`, both outputs are streamed while it runs. The first Ctrl-C lets the step finish before
         KeyboardInterrupt is raised; the second stops it.

@@ -125,9 +125,11 @@ class RecordingDriver:
         answer: Engine = self._called("info")
         return answer
 
-    def compose(self, stack: Stack, *arguments: str, on_line: OnLine | None = None) -> str:
+    def compose(
+        self, stack: Stack, *arguments: str, on_line: OnLine | None = None, timeout: float | None = None
+    ) -> str:
         """See `Driver.compose`."""
-        return _told(self._called("compose", stack, *arguments), on_line)
+        return _told(self._called("compose", stack, *arguments, timeout=timeout), on_line)
 
     def containers(self, project: str) -> tuple[Container, ...]:
         """See `Driver.containers`."""

@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from nself_sdk import docker
-from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.deploy import Deployment, Progress
-from nself_sdk.deploy.images import Wanted
-from nself_sdk.docker import Driver, ExecResult, Stack
+from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError
 from nself_sdk.project import Declaration, Project, declared
@@ -212,15 +210,8 @@ class NselfStack:
         mounted = (mount.source for container in containers for mount in container.mounts if mount.type == "volume")
         anonymous = {source for source in mounted if _ANONYMOUS.fullmatch(source)}
         self._deployment.down(timeout=_PATIENCE)
-        if built := self._built():
-            images = Stack(project=self.name, file=ComposeFile(name=self.name, services=built).to_yaml())
-            driver.compose(images, "down", "--rmi", "all")
+        self._deployment.forget()
         driver.remove_volumes(sorted({volume.name for volume in driver.volumes(self.name)} | anonymous))
-
-    def _built(self) -> dict[str, Service]:
-        """The services whose images were built for this stack alone, with nothing but those images."""
-        images = Wanted.of(self.deployment.file).built
-        return {name: Service(image=image) for name, image in images.items() if image.startswith(f"{self.name}-")}
 
 
 def free_ports(count: int) -> list[int]:

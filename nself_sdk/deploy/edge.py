@@ -1,0 +1,160 @@
+"""The edge during a rollout: which containers it sends requests to, and its texts that are reloaded in place.
+
+Everything is one script inside the edge's container, fed through standard input: if this process dies half-way, the
+script still ends, and what it tests is tested before it counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nself_sdk.compose import ComposeFile
+from nself_sdk.docker import Container, Driver
+from nself_sdk.errors import DriverError
+from nself_sdk.offers import EDGE, RELOAD
+
+#: How long a reload takes until the old workers accept nothing new.
+_SETTLES = 1.0
+_POLL = 0.25
+
+_WRITE = """\
+set -eu
+mkdir -p {folder}; cd {folder}
+while read -r name text; do printf '%s' "$text" | base64 -d > "$name"; done
+nginx -t -q || {{ rm -f {names}; exit 1; }}
+nginx -s reload
+"""
+
+_REMOVE = """\
+set -eu
+cd {folder} && rm -f {names}
+nginx -t -q
+nginx -s reload
+"""
+
+_RELOAD = """\
+set -eu
+while read -r path text; do
+  printf '%s' "$text" | base64 -d > "$path.next"
+  paths="${{paths:-}} $path"
+done
+{test} || {{ for path in $paths; do rm -f "$path.next"; done; exit 1; }}
+for path in $paths; do cat "$path.next" > "$path"; rm -f "$path.next"; done
+{command}
+"""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The edge's running container, and the ports at which it reaches each service."""
+
+    driver: Driver
+    container: Container
+    folder: str
+    targets: Mapping[str, Sequence[int]]
+
+    @classmethod
+    def of(cls, driver: Driver, file: ComposeFile, containers: Sequence[Container]) -> Edge | None:
+        """The edge of that file, if it declares one and it runs well."""
+        for name, service in file.services.items():
+            facts = service.extensions.get(EDGE)
+            running = [c for c in containers if c.service == name and c.running and c.health != "unhealthy"]
+            if isinstance(facts, dict) and running:
+                return cls(driver, running[0], str(facts["folder"]), facts["targets"])  # type: ignore[arg-type]
+        return None
+
+    def pin(self, service: str, containers: Sequence[Container]) -> None:
+        """Send the service's requests to exactly these containers, from now on."""
+        files: dict[str, str] = {}
+        for port in self.targets.get(service, ()):
+            name = _target(service, port)
+            servers = " ".join(f"server {address}:{port};" for one in containers for address in _addresses(one))
+            files[f"{name}.conf"] = f"upstream pinned_{name} {{ {servers} }}\n"
+            files[f"{name}.map"] = f"~. pinned_{name};\n"
+        if files:
+            script = _WRITE.format(folder=self.folder, names=" ".join(files))
+            self._run(script, _encoded(files), f"point nginx at the containers of {service}")
+            time.sleep(_SETTLES)
+
+    def unpin(self, service: str) -> None:
+        """Find the service by its name again."""
+        names = [f"{_target(service, port)}.{end}" for port in self.targets.get(service, ()) for end in ("map", "conf")]
+        if names:
+            script = _REMOVE.format(folder=self.folder, names=" ".join(names))
+            self._run(script, "", f"point nginx at {service} by name")
+
+    def answers(self, service: str, container: Container) -> bool:
+        """Whether the container answers http, any status, on every port of the service, asked from the edge."""
+        urls = [f"http://{a}:{port}/" for port in self.targets.get(service, ()) for a in _addresses(container)]
+        asked = [["curl", "-s", "-o", "/dev/null", "--max-time", "5", url] for url in urls]
+        return all(self.driver.exec(self.container.id, command).exit_code == 0 for command in asked)
+
+    def drain(self, containers: Sequence[Container], seconds: float) -> int:
+        """Wait until the edge has no connection to these containers, or the time is over; how many are left."""
+        deadline = time.monotonic() + seconds
+        addresses = {address for container in containers for address in _addresses(container)}
+        while (left := self._connections(addresses)) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        return left
+
+    def _connections(self, addresses: set[str]) -> int:
+        table = self.driver.exec(self.container.id, ["cat", "/proc/net/tcp"]).stdout
+        return sum(_peer(line) in addresses for line in table.splitlines()[1:] if line.split()[3] == _ESTABLISHED)
+
+    def _run(self, script: str, stdin: str, what: str) -> None:
+        run_script(self.driver, self.container, script, stdin, what)
+
+
+_ESTABLISHED = "01"  # include/net/tcp_states.h
+
+
+def reload(driver: Driver, file: ComposeFile, container: Container, texts: Mapping[str, str]) -> None:
+    """Give a running service new texts, test them there, and make it reload. What fails the test is not kept.
+
+    Raises:
+        DriverError: the test or the reload failed; the service runs on with what it had.
+    """
+    facts = file.services[container.service].extensions[RELOAD]
+    if not isinstance(facts, dict):
+        raise DriverError(f"{container.service} does not say how it reloads", f"see {RELOAD}")
+    script = _RELOAD.format(test=facts["test"], command=facts["command"])
+    run_script(driver, container, script, _encoded(texts), f"reload {container.service}")
+
+
+def present_texts(driver: Driver, container: Container, paths: Sequence[str]) -> dict[str, str]:
+    """The SHA-256 of each of these files in the container; one that is missing is left out."""
+    result = driver.exec(container.id, ["sha256sum", *paths])
+    rows = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
+    return {path: digest for digest, path in rows}
+
+
+def run_script(driver: Driver, container: Container, script: str, stdin: str, what: str) -> None:
+    """Run a script in a container's shell.
+
+    Raises:
+        DriverError: it did not end well.
+    """
+    result = driver.exec(container.id, ["sh", "-c", script], stdin=stdin or "\n")
+    if result.exit_code != 0:
+        raise DriverError(f"could not {what}: {(result.stderr or result.stdout).strip()}", "nothing was changed by it")
+
+
+def _encoded(files: Mapping[str, str]) -> str:
+    return "".join(f"{name} {base64.b64encode(text.encode()).decode()}\n" for name, text in files.items())
+
+
+def _target(service: str, port: int) -> str:
+    return f"target_{service}_{port}".replace("-", "_").replace(".", "_")
+
+
+def _addresses(container: Container) -> list[str]:
+    return sorted(container.addresses.values())
+
+
+def _peer(line: str) -> str:
+    """The remote IPv4 address of a line of /proc/net/tcp: four bytes in hexadecimal, the last one first."""
+    octets = bytes.fromhex(line.split()[2].partition(":")[0])
+    return ".".join(str(octet) for octet in reversed(octets))

@@ -1,0 +1,125 @@
+"""The lock: one deploy per project and host. It is a container that never runs, under a name the engine gives once.
+
+Whoever holds it proves to be alive by making a new, equally idle container every few seconds: its time of creation is
+read from the host's clock, so the clocks of the operators do not matter. A lock without a fresh sign of life is taken
+over; removing it by its id, never by its name, keeps two successors from removing each other's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from nself_sdk.deploy.releases import archive
+from nself_sdk.docker import Container, Driver
+from nself_sdk.errors import DriverError, LockedError
+
+LABEL = "dev.nself.lock"
+_TOKEN = "dev.nself.lock.token"  # noqa: S105 - a label's name
+_OWNER = "dev.nself.lock.owner"
+_MESSAGE = "dev.nself.lock.message"
+_IMAGE = "nself-lock:1"
+
+#: Seconds between two signs of life, and after how many without one the holder counts as dead.
+_BEAT, _DEAD = 5.0, 30.0
+_POLL = 1.0
+
+
+@contextmanager
+def locked(  # noqa: PLR0913 - whom, what and why are three things
+    driver: Driver, project: str, owner: str, message: str = "", *, wait: float = 0, tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Hold the project's lock on that host while the body runs.
+
+    Args:
+        driver: the host.
+        project: the Compose project.
+        owner: who deploys, for whoever has to wait.
+        message: what for.
+        wait: seconds to wait for another deploy to end.
+        tell: is told whom it waits for.
+
+    Raises:
+        LockedError: somebody else holds it; it says who, since when and what for.
+    """
+    token = uuid.uuid4().hex[:12]
+    _acquire(driver, project, {_OWNER: owner, _MESSAGE: message, _TOKEN: token}, time.monotonic() + wait, tell)
+    done = threading.Event()
+    beating = threading.Thread(target=_beat, args=(driver, project, token, done), daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        done.set()
+        beating.join()
+        for container in driver.marked(f"{_TOKEN}={token}"):
+            driver.remove(container.id)
+
+
+def holder(driver: Driver, project: str) -> Container | None:
+    """The container that is the lock; None while nobody deploys."""
+    found = driver.marked(f"{LABEL}={project}")
+    return next((container for container in found if container.name == _name(project)), None)
+
+
+def _acquire(
+    driver: Driver, project: str, labels: dict[str, str], deadline: float, tell: Callable[[str], None]
+) -> None:
+    if driver.image(_IMAGE) is None:
+        driver.load([archive(_IMAGE, {}, {"README": "Locks of nself-sdk are containers of this empty image.\n"})])
+    told = ""
+    while not driver.create(_name(project), _IMAGE, {LABEL: project, **labels}):
+        lock = holder(driver, project)
+        if lock is None:
+            continue  # it was released in between
+        if _is_dead(driver, lock):
+            tell(f"taking over the lock of {_described(lock, driver.info().time)}, which shows no sign of life")
+            _clear(driver, lock)
+        elif time.monotonic() >= deadline:
+            hint = "wait for it with --lock-wait SECONDS"
+            raise LockedError(f"{project} is being deployed by {_described(lock, driver.info().time)}", hint)
+        else:
+            if told != lock.id:
+                tell(f"waiting for {_described(lock, driver.info().time)}")
+            told = lock.id
+            time.sleep(_POLL)
+
+
+def _is_dead(driver: Driver, lock: Container) -> bool:
+    signs = [lock, *driver.marked(f"{_TOKEN}={lock.labels.get(_TOKEN, '')}")]
+    newest = max(sign.created_at for sign in signs if sign.created_at is not None)
+    return (driver.info().time - newest).total_seconds() > _DEAD
+
+
+def _clear(driver: Driver, lock: Container) -> None:
+    for sign in driver.marked(f"{_TOKEN}={lock.labels.get(_TOKEN, '')}"):
+        driver.remove(sign.id)
+
+
+def _beat(driver: Driver, project: str, token: str, done: threading.Event) -> None:
+    """A new sign of life, then the old one goes: there is one at every moment."""
+    count, before = 0, ""
+    while not done.wait(_BEAT):
+        count += 1
+        name = f"{_name(project)}-{token}-{count}"
+        # A beat that fails is the connection's failure, which the deploy itself meets and reports.
+        with contextlib.suppress(DriverError):
+            driver.create(name, _IMAGE, {_TOKEN: token})
+            if before:
+                driver.remove(before)
+            before = name
+
+
+def _described(lock: Container, now: datetime) -> str:
+    age = (now - lock.created_at).total_seconds() if lock.created_at else 0
+    message = lock.labels.get(_MESSAGE, "")
+    return f"{lock.labels.get(_OWNER, 'somebody')}, for {age:.0f} s{f' ({message})' if message else ''}"
+
+
+def _name(project: str) -> str:
+    return f"nself-lock-{project}"

@@ -1,0 +1,76 @@
+"""What is wanted and what is there, asked of Compose and of the host. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nself_sdk.compose import ComposeFile
+from nself_sdk.deploy import edge, releases
+from nself_sdk.docker import Container, Driver, Stack
+from nself_sdk.offers import RELOAD
+from nself_sdk.plan import Observed, Wanted
+
+
+def wanted(driver: Driver, stack: Stack, file: ComposeFile, environment: str) -> Wanted:
+    """The file, with what only Compose, the host's images and the secrets know about it."""
+    hashes = dict(line.split() for line in driver.compose(stack, "config", "--hash", "*").splitlines() if line)
+    references = {name: image_of(file, name) for name in file.services}
+    ids = {reference: driver.image(reference) for reference in sorted(set(references.values()))}
+    images = {name: found.id if (found := ids[reference]) else None for name, reference in references.items()}
+    suffix = "_FINGERPRINT"
+    marks = {name.removesuffix(suffix): mark for name, mark in stack.variables.items() if name.endswith(suffix)}
+    texts = {name: reloadable(file, name, stack.secrets) for name in file.services}
+    return Wanted(
+        file=file,
+        environment=environment,
+        hashes=hashes,
+        images=images,
+        fingerprints=marks,
+        texts={name: found for name, found in texts.items() if found},
+    )
+
+
+def observed(driver: Driver, wanted: Wanted, project: str) -> Observed:
+    """The project's containers, the digests of their reloadable texts, and the newest release."""
+    containers = driver.containers(project)
+    history = releases.history(driver, project)
+    texts = {
+        container.service: edge.present_texts(driver, container, sorted(wanted.texts[container.service]))
+        for container in containers
+        if container.service in wanted.texts and container.running
+    }
+    return Observed(
+        host=str(driver.target),
+        containers=serving(containers),
+        texts=texts,
+        release=ComposeFile.loads(history[0].file) if history else None,
+        seconds=history[0].seconds if history else {},
+    )
+
+
+def serving(containers: tuple[Container, ...]) -> tuple[Container, ...]:
+    """Without the stopped ones that a failed deploy left beside running ones, to be looked at."""
+    alive = {container.service for container in containers if container.running}
+    return tuple(c for c in containers if c.service not in alive or c.running)
+
+
+def reloadable(file: ComposeFile, service: str, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The texts that the service reloads in place: path in its container to content."""
+    definition = file.services[service]
+    if RELOAD not in definition.extensions:
+        return {}
+    texts: dict[str, str] = {}
+    for reference in definition.config_references:
+        config = file.configs.get(reference.source or "")
+        if config and config.content and reference.target:
+            texts[reference.target] = config.content.replace("$$", "$")
+    for secret in definition.secret_references:
+        source = file.secrets.get(secret.source or "")
+        if source and source.environment and source.environment in secrets:
+            texts[f"/run/secrets/{secret.target or secret.source}"] = secrets[source.environment]
+    return texts
+
+
+def image_of(file: ComposeFile, service: str) -> str:
+    """The reference that Compose looks for."""
+    return file.services[service].image or f"{file.name}-{service}"

@@ -1,0 +1,165 @@
+"""Releases: what was deployed, kept on the host itself as images, so that any machine can list them and go back.
+
+A release is an image without a program: its labels hold the release as JSON, its one layer the Compose file for a
+person to read (``docker save``). The images that it ran are kept under names of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import tarfile
+from datetime import datetime
+
+from pydantic import Field
+
+from nself_sdk.docker import Driver
+from nself_sdk.errors import DeclarationError, DriverError, Problem
+from nself_sdk.model import Model
+
+LABEL = "dev.nself.release"
+_DOCUMENT = "dev.nself.release.json"
+
+#: How many releases are kept, with their images.
+KEPT = 5
+
+
+class Release(Model):
+    """One deploy that ended healthy. No secret's value is in it, only fingerprints."""
+
+    #: Counted from 1 by the host; 0 while it is not kept yet.
+    number: int = 0
+    project: str
+    environment: str
+    who: str
+    #: On the host's clock; None while it is not kept yet.
+    when: datetime | None = None
+    #: The git revision it was made from; empty where there is none.
+    revision: str = ""
+    #: Whether the work tree had changes that are in no revision.
+    dirty: bool = False
+    message: str = ""
+    file: str
+    #: By service: the image's name in the file, and the id that it had.
+    references: dict[str, str] = Field(default_factory=dict)
+    images: dict[str, str] = Field(default_factory=dict)
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    #: By service: the seconds until it was healthy.
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        source = f" from {self.revision[:12]}{' with local changes' if self.dirty else ''}" if self.revision else ""
+        when = f"{self.when:%Y-%m-%d %H:%M:%S}" if self.when else "never"
+        return f"{self.number}  {when}  {self.who}{source}  {self.message}".rstrip()
+
+
+def history(driver: Driver, project: str) -> tuple[Release, ...]:
+    """The releases that the host keeps, the newest first."""
+    documents = [image.labels[_DOCUMENT] for image in driver.images(f"{LABEL}={project}") if _DOCUMENT in image.labels]
+    releases = [Release.model_validate_json(document) for document in documents]
+    return tuple(sorted(releases, key=lambda release: -release.number))
+
+
+def chosen(releases: tuple[Release, ...], number: int | None) -> Release:
+    """The release of that number, or the one before the newest.
+
+    Raises:
+        DeclarationError: the host does not keep it.
+    """
+    wanted = releases[1].number if number is None and len(releases) > 1 else number
+    for release in releases:
+        if release.number == wanted:
+            return release
+    known = ", ".join(str(release.number) for release in releases) or "none"
+    what = "there is no release before the present one" if number is None else f"there is no release {number}"
+    raise DeclarationError(Problem("release", what, f"the host keeps: {known}"))
+
+
+def refuse_stranger(history: tuple[Release, ...], environment: str) -> None:
+    """Two environments of one project on one engine would share containers, and data.
+
+    Raises:
+        DeclarationError: the host runs the project in another environment.
+    """
+    if history and history[0].environment != environment:
+        what = f"this engine runs {history[0].project} in {history[0].environment}, whose data {environment} would take"
+        raise DeclarationError(Problem("environment", what, "use another engine, or another project name"))
+
+
+def keep(driver: Driver, release: Release) -> Release:
+    """Put the release on the host as its newest, with names for its images, and let the oldest go."""
+    number = max((kept.number for kept in history(driver, release.project)), default=0) + 1
+    release = release.replace(number=number, when=driver.info().time)
+    for service, image in release.images.items():
+        driver.tag(image, _kept_name(release, service))
+    labels = {LABEL: release.project, _DOCUMENT: release.model_dump_json()}
+    driver.load([archive(_name(release), labels, {"docker-compose.yml": release.file})])
+    forget(driver, release.project, KEPT)
+    return release
+
+
+def restore_images(driver: Driver, release: Release) -> None:
+    """Let the names in the release's file mean the images that they meant then."""
+    for service, image in release.images.items():
+        present = driver.image(release.references[service])
+        if present is None or present.id != image:
+            driver.tag(image, release.references[service])
+
+
+def archive(reference: str, labels: dict[str, str], files: dict[str, str]) -> bytes:
+    """An image as ``docker load`` takes it, with these labels and one layer of files; the same bytes every time.
+
+    Source: https://github.com/moby/docker-image-spec/blob/main/spec.md, "Combined Image JSON + Filesystem Changeset".
+    """
+    layer = _tar({name: text.encode() for name, text in files.items()})
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Labels": labels},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    text = json.dumps(config, sort_keys=True).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": ["layer.tar"]}]).encode()
+    return _tar({"layer.tar": layer, name: text, "manifest.json": manifest})
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o444
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def forget(driver: Driver, project: str, kept: int = 0) -> None:
+    """Let go of all releases but the newest, and of the images that only they name.
+
+    Never of data, and never of an image that a container uses.
+    """
+    releases = history(driver, project)
+    used = {reference for release in releases[:kept] for reference in release.references.values()}
+    for release in releases[kept:]:
+        names = [_kept_name(release, service) for service in release.images]
+        # What was built for this project only; another one may use the same Postgres.
+        built = {r for r in release.references.values() if r.startswith(f"{project}-")} - used
+        for reference in (*names, *sorted(built), _name(release)):
+            drop(driver, reference)
+
+
+def drop(driver: Driver, reference: str) -> None:
+    """Take a name from an image, if it is there and no container needs it."""
+    with contextlib.suppress(DriverError):
+        driver.remove_image(reference)
+
+
+def _name(release: Release) -> str:
+    return f"nself-release/{release.project}:{release.number}"
+
+
+def _kept_name(release: Release, service: str) -> str:
+    return f"nself-release/{release.project}-{service}:{release.number}"

@@ -1,0 +1,209 @@
+"""Rollout: carry one change out on the host. It knows how to replace a service, not what should be replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from nself_sdk.compose import ComposeFile, duration
+from nself_sdk.deploy import edge, health
+from nself_sdk.deploy.edge import Edge
+from nself_sdk.deploy.health import ServiceHealth
+from nself_sdk.deploy.progress import Progress
+from nself_sdk.docker import Container, Driver, Stack
+from nself_sdk.errors import DriverError, UnhealthyServiceError
+from nself_sdk.plan import Change, Wanted, replicas
+
+_POLL = 0.5
+_LOG_LINES = 20
+#: Compose itself may wait for a service; it gets a little longer, so that our own message comes first.
+_MARGIN = 60.0
+_GRACE = 10.0  # Docker's own, where the file says nothing
+
+
+@dataclass
+class Rollout:
+    """The host, what is wanted there, and how patient to be. ``timeout`` and ``drain`` are seconds."""
+
+    driver: Driver
+    stack: Stack
+    wanted: Wanted
+    timeout: float
+    drain: float
+    tell: Callable[[Progress], None]
+    #: The seconds until each service was healthy.
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def file(self) -> ComposeFile:
+        """What is wanted."""
+        return self.wanted.file
+
+    def apply(self, change: Change) -> None:
+        """Carry the change out, and wait until the service is healthy.
+
+        Raises:
+            UnhealthyServiceError: it did not become healthy. A service that is replaced start-first keeps its old
+                container, which serves on.
+            DriverError: Docker refused.
+        """
+        begin = time.monotonic()
+        self._say(change.service, _DOING[change.kind] + (f", {change.order}" if change.order else ""))
+        if change.kind == "remove":
+            self._remove(self._containers(change.service), _GRACE)
+        elif change.kind == "reload":
+            container = self._containers(change.service)[0]
+            edge.reload(self.driver, self.file, container, self.wanted.texts[change.service])
+        elif change.order == "start-first":
+            self._start_first(change.service)
+        else:
+            self._up(change.service)
+            self._healthy(change.service)
+        self.seconds[change.service] = round(time.monotonic() - begin, 1)
+        self._say(change.service, f"{_DONE[change.kind]} after {self.seconds[change.service]:.1f} s")
+
+    def create(self, services: Sequence[str]) -> None:
+        """Create services that do not run yet, in the order of their dependencies, and wait for all of them.
+
+        Raises:
+            UnhealthyServiceError: one did not become healthy.
+            DriverError: Docker refused.
+        """
+        command = ("up", "--detach", "--no-build", "--no-recreate", *services)
+        try:
+            self.driver.compose(self.stack, *command, on_line=self._line, timeout=self.timeout + _MARGIN)
+        except DriverError as error:
+            # What Compose calls a failed dependency is told as the service that failed.
+            states = health.judge(self.file, self.driver.containers(self.stack.project))
+            if failed := culprit(states):
+                raise self._failure(failed, failed.reason) from error
+            raise
+        for service in services:
+            self._healthy(service)
+
+    def _start_first(self, service: str) -> None:
+        """New containers beside the old; the edge moves to them when they are healthy; the old are drained."""
+        old = [c for c in self._containers(service) if c.running]
+        gate = Edge.of(self.driver, self.file, self.driver.containers(self.stack.project))
+        known = {container.id for container in old}
+        try:
+            if gate:
+                gate.pin(service, old)
+            self._up(
+                service, "--no-recreate", "--scale", f"{service}={len(old) + replicas(self.file.services[service])}"
+            )
+            new = self._healthy(service, except_for=known)
+            self._ask(gate, service, new)
+            if gate:
+                gate.pin(service, new)
+        except BaseException:
+            self._abandon(service, known, gate)
+            raise
+        self._drain(gate, service, old)
+        self._remove(old, self._grace(service))
+        if gate:
+            gate.unpin(service)
+
+    def _abandon(self, service: str, known: set[str], gate: Edge | None) -> None:
+        """Stop what was started; it stays, stopped, to be looked at. The old containers serve on."""
+        for container in self._containers(service):
+            if container.id not in known:
+                self.driver.stop(container.id, int(_GRACE))
+        if gate:
+            gate.unpin(service)
+
+    def _ask(self, gate: Edge | None, service: str, new: Sequence[Container]) -> None:
+        for container in new if gate else ():
+            if gate and not gate.answers(service, container):
+                state = ServiceHealth(service, "failed", "", container)
+                raise self._failure(state, "is healthy by its own check, but does not answer the edge")
+
+    def _drain(self, gate: Edge | None, service: str, old: Sequence[Container]) -> None:
+        if gate and service in gate.targets:
+            self._say(service, "draining the old container")
+            if left := gate.drain(old, self.drain):
+                self._say(service, f"drain time is over, {left} connections are cut")
+
+    def _remove(self, containers: Sequence[Container], grace: float) -> None:
+        for container in containers:
+            self.driver.stop(container.id, int(grace))
+            self.driver.remove(container.id)
+
+    def _up(self, service: str, *options: str) -> None:
+        """Let Compose create and start this service.
+
+        Not with ``--no-deps``: Compose would take the dependencies out of the definition, and so out of the hash by
+        which it knows later whether the container is as declared. What it depends on is as wanted by now.
+        """
+        command = ("up", "--detach", "--no-build", *options, service)
+        self.driver.compose(self.stack, *command, on_line=self._line, timeout=self.timeout + _MARGIN)
+
+    def _healthy(self, service: str, except_for: AbstractSet[str] = frozenset()) -> list[Container]:
+        """Wait for the service's containers, those known before left out."""
+        deadline = time.monotonic() + self.timeout
+        while True:
+            containers = [c for c in self._containers(service) if c.id not in except_for]
+            state = health.service(service, containers, self.file)
+            if state.verdict == "healthy":
+                return containers
+            if state.verdict == "failed":
+                raise self._failure(state, state.reason)
+            if time.monotonic() > deadline:
+                raise self._failure(state, "did not become healthy in time")
+            time.sleep(_POLL)
+
+    def _failure(self, state: ServiceHealth, reason: str) -> UnhealthyServiceError:
+        """The error that a tired person reads at night: the service, why, its last lines, the next command."""
+        logs = evidence(self.driver, state.container)
+        hint = f"see more with: nself-sdk logs {state.service} --env {self.wanted.environment}"
+        return UnhealthyServiceError(state.service, reason, logs, f"{hint}; correct it and deploy again")
+
+    def _line(self, text: str) -> None:
+        self.tell(Progress("start", text, raw=True))
+
+    def _containers(self, service: str) -> list[Container]:
+        found = self.driver.containers(self.stack.project)
+        return [container for container in found if container.service == service and not container.one_off]
+
+    def _grace(self, service: str) -> float:
+        written = self.file.services[service].stop_grace_period
+        return duration(str(written)).total_seconds() if written else _GRACE
+
+    def _say(self, service: str, what: str) -> None:
+        self.tell(Progress("start", what, service))
+
+
+def evidence(driver: Driver, container: Container | None) -> str:
+    """What a container said last, and what its health check printed."""
+    if container is None:
+        return ""
+    logs = ""
+    with contextlib.suppress(DriverError):
+        logs = driver.logs(container.id, tail=_LOG_LINES).rstrip()
+    return f"{logs}\nhealth check: {container.health_output}" if container.health_output else logs
+
+
+def culprit(states: Sequence[ServiceHealth]) -> ServiceHealth | None:
+    """The first service that failed."""
+    return next((state for state in states if state.verdict == "failed"), None)
+
+
+_DOING = {
+    "create": "creating",
+    "replace": "replacing",
+    "reload": "reloading",
+    "run": "running",
+    "remove": "removing",
+    "keep": "kept",
+}
+_DONE = {
+    "create": "healthy",
+    "replace": "healthy",
+    "reload": "reloaded",
+    "run": "completed",
+    "remove": "removed",
+    "keep": "kept",
+}

@@ -1,0 +1,88 @@
+"""RunningStack: what runs of a project on a host, to look at, to talk to and to stop. It deploys nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nself_sdk.compose import ComposeFile, Service
+from nself_sdk.deploy import health
+from nself_sdk.deploy.health import ServiceHealth
+from nself_sdk.deploy.progress import Progress
+from nself_sdk.docker import Container, Driver, ExecResult, Stack
+from nself_sdk.errors import DeclarationError, DriverError, Problem
+from nself_sdk.model import did_you_mean
+from nself_sdk.project import Project
+
+
+class RunningStack:
+    """The containers of one project, through one connection. Made by `nself_sdk.Deployment`."""
+
+    project: Project
+    file: ComposeFile
+    _driver: Driver | None = None
+    _tell: Callable[[Progress], None]
+
+    @property
+    def driver(self) -> Driver:
+        """The open connection."""
+        if self._driver is None:
+            raise DriverError("there is no connection yet", "write: with Deployment(...) as deployment:")
+        return self._driver
+
+    def down(self, *, timeout: int | None = None) -> None:
+        """Stop and remove the containers and networks. Volumes, and so data, stay.
+
+        Args:
+            timeout: seconds that a service may take to stop; its own grace period when left out.
+        """
+        patience = [] if timeout is None else ["--timeout", str(timeout)]
+        bare = Stack(project=self.project.name, file=_outline(self.file).to_yaml())
+        self.driver.compose(bare, "down", "--remove-orphans", *patience, on_line=self._line("down"))
+
+    def status(self) -> tuple[ServiceHealth, ...]:
+        """Every declared service and how it is."""
+        return health.judge(self.file, self.driver.containers(self.project.name))
+
+    def logs(self, *services: str, tail: int = 100, follow: bool = False, on_line: Callable[[str], None]) -> None:
+        """Stream the log lines of the services; of all, if none is named."""
+        for service in services:
+            self._known(service)
+        if follow:
+            self.driver.follow_logs(self.project.name, services, tail=tail, on_line=on_line)
+            return
+        for container in self.driver.containers(self.project.name):
+            if not services or container.service in services:
+                for line in self.driver.logs(container.id, tail=tail).splitlines():
+                    on_line(f"{container.service}  | {line}")
+
+    def exec(self, service: str, command: Sequence[str]) -> ExecResult:
+        """Run a command in a service's container."""
+        return self.driver.exec(self._running(service).id, command)
+
+    def exec_interactive(self, service: str, command: Sequence[str]) -> int:
+        """Run a command in a service's container, on this terminal; its exit code."""
+        return self.driver.exec_interactive(self._running(service).id, command)
+
+    def _running(self, service: str) -> Container:
+        self._known(service)
+        found = [c for c in self.driver.containers(self.project.name) if c.service == service and c.running]
+        if not found:
+            raise DriverError(f"{service} is not running", "start it with: nself-sdk up")
+        return found[0]
+
+    def _known(self, service: str) -> None:
+        if service not in self.file.services:
+            fix = did_you_mean(service, list(self.file.services))
+            raise DeclarationError(Problem("service", f"there is no service {service!r}", fix))
+
+    def _line(self, step: str) -> Callable[[str], None]:
+        return lambda line: self._tell(Progress(step, line, raw=True))
+
+
+def _outline(file: ComposeFile) -> ComposeFile:
+    """The services and their networks: what Compose must know to remove them, without any secret."""
+    services = {
+        name: Service(image=service.image or name, networks=service.networks, network_mode=service.network_mode)
+        for name, service in file.services.items()
+    }
+    return ComposeFile(name=file.name, services=services, networks=file.networks)

@@ -1,0 +1,45 @@
+"""What a build context contains, as one short digest: equal contents, equal image."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+#: Never part of an image, and changing all the time.
+_NOISE = (".git", "__pycache__", "*.pyc", "node_modules", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+
+
+def digest(folder: Path) -> str:
+    """Twelve hexadecimal digits over every file's path, mode and content, and every link's target.
+
+    Plain patterns of ``.dockerignore`` are left out; exceptions to them (``!name``) are not understood, so then the
+    digest covers too much rather than too little.
+    """
+    total = hashlib.sha256()
+    for path in sorted(_files(folder, _ignored(folder))):
+        name = path.relative_to(folder).as_posix()
+        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        total.update(f"{name}\0{path.lstat().st_mode & 0o111}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()[:12]
+
+
+def _ignored(folder: Path) -> tuple[str, ...]:
+    path = folder / ".dockerignore"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if any(line.strip().startswith("!") for line in lines):
+        return _NOISE
+    return (*_NOISE, *(line.strip().strip("/") for line in lines if line.strip() and not line.startswith("#")))
+
+
+def _files(folder: Path, ignored: tuple[str, ...], top: Path | None = None) -> Iterator[Path]:
+    for path in folder.iterdir():
+        name = path.relative_to(top or folder).as_posix()
+        if any(fnmatch.fnmatch(text, pattern) for pattern in ignored for text in (path.name, name)):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path, ignored, top or folder)
+        elif path.is_file() or path.is_symlink():
+            yield path
