@@ -5,7 +5,7 @@ from nself_sdk.compose.values import Flag, ListOrMap, Mapping, Maybe, Options, S
 
 
 class External(Element):
-    """The old way to give the name of something that exists already (``external: {name: ...}``)."""
+    """The old way to name something that exists already, beside ``external`` itself (Networks, "external")."""
 
     name: Maybe[str] = None
     """Its name; today it is written beside ``external: true``."""

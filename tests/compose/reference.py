@@ -1,0 +1,154 @@
+"""Write ``docs/compose-reference.md`` from the models: every attribute, its type, its forms, the specification.
+
+python tests/compose/reference.py > docs/compose-reference.md
+"""
+
+# ruff: noqa: T201 - a script that prints its findings
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nself_sdk import compose
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+SPECIFICATION = "https://github.com/compose-spec/compose-spec/blob/main/"
+CHAPTERS = {
+    "Compose file": "03-compose-file.md",
+    "Services": "05-services.md",
+    "Networks": "06-networks.md",
+    "Volumes": "07-volumes.md",
+    "Configs": "08-configs.md",
+    "Secrets": "09-secrets.md",
+    "Include": "14-include.md",
+    "Models": "models.md",
+    "Jobs": "schema/compose-spec.json",
+    "Deploy": "deploy.md",
+    "Compose Deploy Specification": "deploy.md",
+    "Compose Build Specification": "build.md",
+    "Compose Develop Specification": "develop.md",
+}
+WORDS = {
+    "StringOrList": "text, or list of texts",
+    "ListOrMap": "mapping, or list of `KEY=value`",
+    "Strings": "list of texts",
+    "Command": "text, list of texts, or null",
+    "TextOrNumber": "text or number",
+    "WholeNumber": "whole number",
+    "ByteSize": "bytes, or text such as `512m`",
+    "ByteText": "text such as `512m`",
+    "FilledText": "text",
+    "Duration": "text such as `1m30s`",
+    "Integer": "whole number",
+    "Number": "number",
+    "Options": "mapping to texts and numbers",
+    "ExtraHosts": "mapping, or list of `host=address`",
+    "Scalar": "text, number, true, false or null",
+    "Flag": "true or false",
+    "Key": "name",
+    "Variable": "`${VARIABLE}`",
+}
+PREFACE = """# Reference of the Compose models
+
+Every attribute that the Compose Specification knows, by the class in `nself_sdk.compose` that stands for it. This page
+is generated from the models (`python tests/compose/reference.py`), and a test checks that it is current.
+
+What a file writes in short syntax stays in short syntax; where an attribute takes several forms, all of them are
+listed, separated by `|`. Wherever a number or a truth value stands, a text with a `${VARIABLE}` may stand, too. All
+classes accept extensions, keys that start with `x-`.
+"""
+
+
+def models() -> list[type[BaseModel]]:
+    """The public models, the file and the service first."""
+    found = [getattr(compose, name) for name in compose.__all__]
+    classes = [one for one in found if isinstance(one, type) and issubclass(one, compose.Element)]
+    first = (compose.ComposeFile, compose.Service)
+    return [*first, *(one for one in classes if one not in {*first, compose.Element})]
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, tuple[str, str]]:
+    """Type and description of each attribute, as the source says them, inherited ones included."""
+    found: dict[str, tuple[str, str]] = {}
+    for one in reversed(model.__mro__):
+        if one.__module__.startswith("nself_sdk.compose."):
+            found |= _own_fields(one)
+    return {name: found[name] for name in sorted(model.model_fields)}
+
+
+@cache
+def _own_fields(one: type) -> dict[str, tuple[str, str]]:
+    definition = next(part for part in _module(one.__module__) if part.name == one.__name__)
+    return {
+        statement.target.id: (ast.unparse(statement.annotation), _docstring(following))
+        for statement, following in zip(definition.body, [*definition.body[1:], None], strict=True)
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    }
+
+
+@cache
+def _module(name: str) -> list[ast.ClassDef]:
+    tree = ast.parse(Path(str(sys.modules[name].__file__)).read_text(encoding="utf-8"))
+    return [part for part in ast.walk(tree) if isinstance(part, ast.ClassDef)]
+
+
+def _docstring(statement: ast.stmt | None) -> str:
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return inspect.cleandoc(str(statement.value.value)) if is_text else ""  # type: ignore[union-attr]
+
+
+def readable(annotation: str) -> str:
+    """A type in words."""
+    text = re.sub(r"Annotated\[(.+?), AfterValidator\(\w+\)\]", r"\1", annotation)
+    text = re.sub(r"^Maybe\[(.*)\]$", r"\1", text)
+    text = re.sub(r"Literal\[(.*?)\]", lambda match: match[1].replace("'", "`").replace(", ", " | "), text)
+    text = text.replace("Sequence[", "list of [").replace("Mapping[", "mapping of [").replace("dict[", "mapping of [")
+    text = re.sub(r"\b(str)\b", "text", text)
+    text = re.sub(r"\b(int)\b", "whole number", text).replace("float", "number").replace("bool", "true or false")
+    for name, words in WORDS.items():
+        text = re.sub(rf"\b{name}\b", words, text)
+    text = text.replace("None", "null")
+    public = {name for name in compose.__all__ if name[0].isupper()}
+    text = re.sub(r"\b[A-Z]\w+\b", lambda match: _link(match[0], public), text)
+    return text.replace("|", "\\|")
+
+
+def _link(name: str, public: set[str]) -> str:
+    return f"[{name}](#{name.lower()})" if name in public else name
+
+
+def section_of(model: type[BaseModel]) -> str:
+    """A link to the specification, made of the section that the docstring names."""
+    match = re.search(r'\(([^(),"]+?)(?: top-level element)?(?:, "(\w+)".*)?\)', inspect.getdoc(model) or "")
+    chapter = match[1].strip() if match else "Compose file"
+    anchor = f"#{match[2].lower()}" if match and match[2] and chapter != "Jobs" else ""
+    return f"[{chapter}{f', {match[2]}' if anchor and match else ''}]({SPECIFICATION}{CHAPTERS[chapter]}{anchor})"
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [PREFACE]
+    for model in models():
+        title = (inspect.getdoc(model) or "").splitlines()[0].replace(" (", ". (").split(". (")[0]
+        parts.append(f"## {model.__name__}\n\n{title}. Specification: {section_of(model)}.\n")
+        rows = [
+            f"| `{name}`{' (required)' if model.model_fields[name].is_required() else ''} | {readable(kind)} | {text} |"
+            for name, (kind, text) in fields_of(model).items()
+        ]
+        parts.append("\n".join(["| attribute | type | meaning |", "|---|---|---|", *rows]) + "\n")
+    return "\n".join(parts).replace("``", "`")
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    if target:
+        target.write_text(page(), encoding="utf-8")
+    else:
+        print(page(), end="")
