@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nself_sdk.catalog.auth import Auth, Smtp
     from nself_sdk.catalog.custom_service import CustomService
+    from nself_sdk.catalog.frontend_app import FrontendApp
     from nself_sdk.catalog.functions import Functions
     from nself_sdk.catalog.hasura import Hasura
     from nself_sdk.catalog.mailpit import Mailpit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nself_sdk.catalog.nself_admin import NselfAdmin
     from nself_sdk.catalog.postgres import Postgres
     from nself_sdk.catalog.redis import Redis
+    from nself_sdk.catalog.remote_schema import RemoteSchema
     from nself_sdk.catalog.typesense import Typesense
     from nself_sdk.compose import ComposeFile
     from nself_sdk.deploy import Deployment
@@ -39,6 +41,7 @@ _PLACES = {
     "DriverError": "errors",
     "Environment": "environment",
     "Functions": "catalog.functions",
+    "FrontendApp": "catalog.frontend_app",
     "Hasura": "catalog.hasura",
     "Mailpit": "catalog.mailpit",
     "Meilisearch": "catalog.meilisearch",
@@ -51,6 +54,7 @@ _PLACES = {
     "Postgres": "catalog.postgres",
     "Project": "project",
     "Redis": "catalog.redis",
+    "RemoteSchema": "catalog.remote_schema",
     "Route": "project",
     "Secret": "project",
     "SecretError": "errors",
@@ -69,6 +73,7 @@ __all__ = [
     "Deployment",
     "DriverError",
     "Environment",
+    "FrontendApp",
     "Functions",
     "Hasura",
     "Mailpit",
@@ -82,6 +87,7 @@ __all__ = [
     "Postgres",
     "Project",
     "Redis",
+    "RemoteSchema",
     "Route",
     "Secret",
     "SecretError",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar, cast
 
 from pydantic import Field, field_validator
 
@@ -114,10 +114,13 @@ class Context:
         self.environment = environment
         self.services: tuple[Service, ...] = tuple(sorted(services, key=lambda service: service.name))
         self._extra_routes = tuple(routes)
+        self._by_kind: dict[type[Service], tuple[Service, ...]] = {}
 
     def every(self, kind: type[S]) -> tuple[S, ...]:
         """All services of that kind, by name."""
-        return tuple(service for service in self.services if isinstance(service, kind))
+        if kind not in self._by_kind:
+            self._by_kind[kind] = tuple(service for service in self.services if isinstance(service, kind))
+        return cast("tuple[S, ...]", self._by_kind[kind])
 
     def the(self, kind: type[S]) -> S:
         """The service of that kind; for kinds named in `Service.requires`.

@@ -47,7 +47,7 @@ def _lost_routes(context: Context, file: ComposeFile) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     for route in context.routes:
         host = context.environment.host(route.name)
-        if route.service not in file.services:
+        if route.service not in file.services and not route.on_host:
             fix = did_you_mean(route.service, list(file.services))
             yield Problem(f"route {host}", f"there is no service {route.service!r}", fix)
         if host in owners:

@@ -9,6 +9,8 @@ It reads no ``*_FILE`` variables (https://github.com/hasura/graphql-engine/issue
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nself_sdk import compose
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
@@ -19,7 +21,7 @@ ADMIN_SECRET = Secret(name="HASURA_GRAPHQL_ADMIN_SECRET")
 #: Signs the tokens that Auth issues and Hasura accepts. HS256 needs 32 characters at least.
 JWT_KEY = Secret(name="JWT_KEY", length=64)
 JWT_SECRET = f'{{"type":"HS256","key":"${{{JWT_KEY.name}}}"}}'
-_DB_PASSWORD = Secret(name="HASURA_DB_PASSWORD")
+DB_PASSWORD = Secret(name="HASURA_DB_PASSWORD")
 
 # Hasura's own spelling of our log levels.
 _LOG_LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "error"}
@@ -42,12 +44,12 @@ class Hasura(Service):
         return (Route(name=self.route, port=8080, read_timeout=300),)
 
     def secrets(self) -> tuple[Secret, ...]:
-        return (ADMIN_SECRET, JWT_KEY, _DB_PASSWORD)
+        return (ADMIN_SECRET, JWT_KEY, DB_PASSWORD)
 
     def sql(self) -> str:
         return (
             "CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;\n"
-            + role_sql("hasura", _DB_PASSWORD.name)
+            + role_sql("hasura", DB_PASSWORD.name)
             + "CREATE SCHEMA IF NOT EXISTS hdb_catalog AUTHORIZATION hasura;\n"
             "GRANT USAGE, CREATE ON SCHEMA public TO hasura;\n"
             "GRANT ALL ON ALL TABLES IN SCHEMA public TO hasura;\n"
@@ -72,43 +74,45 @@ class Hasura(Service):
         return {self.name: compose.DependsOn(condition="service_healthy")}
 
     def part(self, context: Context) -> compose.ComposeFile:
-        postgres = context.the(Postgres)
-        service = compose.Service(
-            image=self.image,
-            # The image's own command runs under a shell, which would not pass SIGTERM on.
-            command=["graphql-engine", "serve"],
-            user="1001:1001",
-            environment={**self._variables(context, postgres), **self.environment},
-            depends_on=postgres.ready(),
-            healthcheck=compose.Healthcheck.http(
-                "/healthz",
-                8080,
-                start_period="2m",
-            ),
-            stop_grace_period="70s",
-            deploy=self.limits,
-        )
+        variables = settings(context, ADMIN_SECRET, self.unauthorized_role)
         return compose.ComposeFile(
-            services={self.name: service},
+            services={self.name: engine(self, self.image, variables, context.the(Postgres).ready())},
             secrets={secret.name: compose.Secret(environment=secret.name) for secret in self.secrets()},
         )
 
-    def _variables(self, context: Context, postgres: Postgres) -> dict[str, str]:
-        environment = context.environment
-        variables = {
-            "HASURA_GRAPHQL_DATABASE_URL": postgres.url(context, "hasura", _DB_PASSWORD.name),
-            "HASURA_GRAPHQL_ADMIN_SECRET": f"${{{ADMIN_SECRET.name}}}",
-            "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
-            "HASURA_GRAPHQL_ENABLE_CONSOLE": str(environment.hasura_console).lower(),
-            "HASURA_GRAPHQL_DEV_MODE": str(environment.hasura_dev_mode).lower(),
-            # On by default: internal errors would reach whoever knows the admin secret.
-            "HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS": str(environment.hasura_dev_mode).lower(),
-            "HASURA_GRAPHQL_LOG_LEVEL": _LOG_LEVELS[environment.log_level],
-            "HASURA_GRAPHQL_ENABLED_LOG_TYPES": "startup,http-log,webhook-log,websocket-log",
-            "HASURA_GRAPHQL_ENABLE_TELEMETRY": "false",
-            "HASURA_GRAPHQL_CORS_DOMAIN": f"https://{environment.domain},https://*.{environment.domain}",
-            "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "60",
-        }
-        if self.unauthorized_role:
-            variables["HASURA_GRAPHQL_UNAUTHORIZED_ROLE"] = self.unauthorized_role
-        return variables
+
+def engine(
+    service: Service, image: str, variables: Mapping[str, str], depends_on: Mapping[str, compose.DependsOn]
+) -> compose.Service:
+    """A container of the engine."""
+    return compose.Service(
+        image=image,
+        # The image's own command runs under a shell, which would not pass SIGTERM on.
+        command=["graphql-engine", "serve"],
+        user="1001:1001",
+        environment={**variables, **service.environment},
+        depends_on=dict(depends_on),
+        healthcheck=compose.Healthcheck.http("/healthz", 8080, start_period="2m"),
+        stop_grace_period="70s",
+        deploy=service.limits,
+    )
+
+
+def settings(context: Context, admin: Secret, unauthorized_role: str | None) -> dict[str, str]:
+    """The variables of an engine over the project's database."""
+    environment = context.environment
+    variables = {
+        "HASURA_GRAPHQL_DATABASE_URL": context.the(Postgres).url(context, "hasura", DB_PASSWORD.name),
+        "HASURA_GRAPHQL_ADMIN_SECRET": f"${{{admin.name}}}",
+        "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
+        "HASURA_GRAPHQL_ENABLE_CONSOLE": str(environment.hasura_console).lower(),
+        "HASURA_GRAPHQL_DEV_MODE": str(environment.hasura_dev_mode).lower(),
+        # On by default: internal errors would reach whoever knows the admin secret.
+        "HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS": str(environment.hasura_dev_mode).lower(),
+        "HASURA_GRAPHQL_LOG_LEVEL": _LOG_LEVELS[environment.log_level],
+        "HASURA_GRAPHQL_ENABLED_LOG_TYPES": "startup,http-log,webhook-log,websocket-log",
+        "HASURA_GRAPHQL_ENABLE_TELEMETRY": "false",
+        "HASURA_GRAPHQL_CORS_DOMAIN": f"https://{environment.domain},https://*.{environment.domain}",
+        "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "60",
+    }
+    return variables | ({"HASURA_GRAPHQL_UNAUTHORIZED_ROLE": unauthorized_role} if unauthorized_role else {})

@@ -10,6 +10,7 @@ import subprocess
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import check_jsonschema
 import crossplane
@@ -17,11 +18,24 @@ import jsonschema
 import pytest
 import yaml
 
-from nself_sdk import ComposeFile, CustomService, Environment, Project, Service, catalog, render
+from nself_sdk import (
+    ComposeFile,
+    CustomService,
+    Environment,
+    FrontendApp,
+    Project,
+    RemoteSchema,
+    Service,
+    catalog,
+    render,
+)
 from nself_sdk.checks import problems
 from nself_sdk.deploy.health import jobs
 from nself_sdk.offers import RELOAD
 from nself_sdk.passes import fingerprint_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 
@@ -38,7 +52,11 @@ def kinds() -> list[type[Service]]:
 
 
 # What a class needs that has no defaults for everything.
-MADE = {CustomService: lambda: CustomService("payments", "fastapi-py", 8003, needs=["postgres", "redis"])}
+MADE: dict[type[Service], Callable[[], Service]] = {
+    CustomService: lambda: CustomService("payments", "fastapi-py", 8003, needs=["postgres", "redis"]),
+    FrontendApp: lambda: FrontendApp("web", route="app", dist="frontend/web/dist"),
+    RemoteSchema: lambda: RemoteSchema("app1", domain="api.app1.com"),
+}
 CASES = [pytest.param(kind, env, id=f"{kind.__name__}-{env}") for kind in kinds() for env in ENVIRONMENTS]
 every_service = pytest.mark.parametrize(("kind", "env"), CASES)
 
@@ -75,7 +93,8 @@ def test_file_class_and_key_have_one_name(kind: type[Service]) -> None:
 
 @every_service
 def test_it_renders_alone_with_what_it_requires_and_without_problems(kind: type[Service], env: str) -> None:
-    assert problems(rendered(kind, env), Environment.named(env)) == ()
+    alone = Environment.named(env, monitoring_required=False, real_mail_required=False)
+    assert problems(rendered(kind, env), alone) == ()
 
 
 @every_service

@@ -68,6 +68,7 @@ class Nginx(Service):
             secrets=secrets,
             configs=configs,
             ports=_ports(environment),
+            extra_hosts=["host.docker.internal:host-gateway"] if any(r.on_host for r in context.routes) else None,
             healthcheck=compose.Healthcheck.http("/healthz", 8080),
             stop_grace_period="1m",
             deploy=self.limits,
@@ -87,7 +88,7 @@ def _ports(environment: Environment) -> list[compose.Port]:
 def _deploying(context: Context) -> dict[str, JsonValue]:
     """What a deploy must know to move the edge without dropping a request."""
     targets: dict[str, list[JsonValue]] = {}
-    for route in context.routes:
+    for route in _contained(context):
         ports = targets.setdefault(route.service, [])
         if route.port not in ports:
             ports.append(route.port)
@@ -105,7 +106,7 @@ def configuration(context: Context) -> str:
     template = jinja2.Environment(  # noqa: S701 - nginx configuration, not HTML; every value is validated
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     ).from_string(text)
-    addresses = {target(route): f"{route.service}:{route.port}" for route in context.routes}
+    addresses = {target(route): f"{route.service}:{route.port}" for route in _contained(context)}
     return template.render(
         project=context.project,
         environment=context.environment,
@@ -113,6 +114,11 @@ def configuration(context: Context) -> str:
         target=target,
         targets=sorted(addresses.items()),
     )
+
+
+def _contained(context: Context) -> tuple[Route, ...]:
+    """The routes that lead to containers."""
+    return tuple(route for route in context.routes if not route.on_host)
 
 
 def target(route: Route) -> str:
