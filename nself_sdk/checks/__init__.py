@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nself_sdk.checks.places import monitored, real_mail
 from nself_sdk.checks.rules import RULES
 from nself_sdk.compose import ComposeFile
 from nself_sdk.environment import Environment
@@ -12,7 +13,7 @@ __all__ = ["check", "problems"]
 
 def problems(file: ComposeFile, environment: Environment) -> tuple[Problem, ...]:
     """Every problem of every rule, in a stable order."""
-    return tuple(sorted(problem for rule in RULES for problem in rule(file, environment)))
+    return tuple(sorted(problem for rule in (*RULES, monitored, real_mail) for problem in rule(file, environment)))
 
 
 def check(file: ComposeFile, environment: Environment) -> None:

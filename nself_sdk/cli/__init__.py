@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import NoReturn
 
 #: 128 + SIGINT, as shells have it.
@@ -14,6 +15,7 @@ def main() -> NoReturn:
     from nself_sdk.cli.commands import app  # noqa: PLC0415 - typer is not needed to import the package
     from nself_sdk.errors import NselfError  # noqa: PLC0415 - same
 
+    warnings.showwarning = _show
     try:
         app(standalone_mode=True)
     except NselfError as error:
@@ -26,3 +28,8 @@ def main() -> NoReturn:
         sys.stderr.close()  # the reader went away: nobody is left to tell
         sys.exit(0)
     sys.exit(0)
+
+
+def _show(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as a line for people: what Python would add is where the SDK raised it."""
+    sys.stderr.write(f"warning: {message}\n")

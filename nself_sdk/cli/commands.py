@@ -7,30 +7,31 @@ What a command needs is imported inside it: ``--help`` must not wait for Docker.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from nself_sdk.cli import output
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Compose a backend stack in typed Python and deploy it with Docker.",
-    epilog="Start with: nself-sdk init, then nself-sdk up.",
+from nself_sdk.cli import environments, listings, output, shared, stages
+from nself_sdk.cli.shared import (
+    CheckOnly,
+    DryRun,
+    Environment,
+    EnvironmentOption,
+    Frontends,
+    Json,
+    Timeout,
+    bring_up,
+    checked,
+    connected,
+    declared,
+    deploying,
 )
 
-Environment = Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging or prod.")]
-EnvironmentOption = Annotated[str, typer.Option("--env", "-e", metavar="ENV", help="dev, staging or prod.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds that services may take to become healthy.")]
+app = shared.app
+# The groups of commands that have modules of their own.
+__all__ = ["app", "environments", "listings", "stages"]
 
 
 @app.callback()
@@ -70,8 +71,10 @@ def init(
 @app.command()
 def build(
     context: typer.Context,
-    env: Environment = "dev",
+    env: Environment = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; the project's folder.")] = None,
+    *,
+    frontends: Frontends = None,
 ) -> None:
     """Write docker-compose.yml and its texts, and scaffold the code of new custom services.
 
@@ -80,7 +83,7 @@ def build(
     from nself_sdk.checks import check
     from nself_sdk.render import render
 
-    folder, environment, project = _declared(context, env)
+    folder, environment, project = declared(context, env, frontends)
     file = render(project, environment)
     check(file, environment)
     for path in [*folder.scaffold(project), *folder.write(file, out)]:
@@ -88,44 +91,35 @@ def build(
 
 
 @app.command()
-def check(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
+def check(
+    context: typer.Context, env: Environment = None, *, frontends: Frontends = None, as_json: Json = False
+) -> None:
     """Say everything that is wrong with the project in an environment. Touches nothing.
+
+    Exit code 2: what is declared is wrong; 3: only secrets or the certificate are.
 
     Example: nself-sdk check prod
     """
-    from nself_sdk.checks import problems
-    from nself_sdk.errors import DeclarationError
-    from nself_sdk.render import render
-
-    try:
-        _, environment, project = _declared(context, env)
-        found = problems(render(project, environment), environment)
-    except DeclarationError as error:
-        if not as_json:
-            raise
-        found = error.problems
-    if as_json:
-        typer.echo(json.dumps([{"where": p.where, "what": p.what, "fix": p.fix} for p in found], indent=2))
-        raise typer.Exit(DeclarationError.exit_code if found else 0)
-    if found:
-        raise DeclarationError(found)
-    typer.echo(f"{project.name} in {environment.name}: no problems")
+    checked(context, env, frontends, as_json=as_json)
 
 
 @app.command()
-def up(context: typer.Context, env: Environment = "dev", *, timeout: Timeout = 300) -> None:
-    """Bring the stack up and wait until it is healthy; dev when no environment is named.
+def up(context: typer.Context, env: Environment = None, *, frontends: Frontends = None, timeout: Timeout = 300) -> None:
+    """Bring the stack up and wait until it is healthy.
 
     Example: nself-sdk up
     """
-    _bring_up(context, env, timeout)
+    bring_up(context, env, timeout, frontends)
 
 
 @app.command()
-def deploy(
+def deploy(  # noqa: PLR0913 - its options
     context: typer.Context,
-    env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging or prod.")],
+    env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging, prod or one of your own.")],
     *,
+    frontends: Frontends = None,
+    dry_run: DryRun = False,
+    check_only: CheckOnly = False,
     timeout: Timeout = 300,
 ) -> None:
     """Deploy to the engine of an environment, and wait until every service is healthy.
@@ -133,18 +127,18 @@ def deploy(
     Where that is, .environments/ENV/server.json says: {"host": "ssh://deploy@example.com"}. Without it, it is this
     machine.
 
-    Example: nself-sdk deploy staging
+    Example: nself-sdk deploy prod --include-frontends
     """
-    _bring_up(context, env, timeout)
+    deploying(context, env, timeout, frontends, dry_run=dry_run, check_only=check_only)
 
 
 @app.command()
-def down(context: typer.Context, env: Environment = "dev") -> None:
+def down(context: typer.Context, env: Environment = None) -> None:
     """Stop and remove the containers. Volumes, and so data, stay.
 
     Example: nself-sdk down staging
     """
-    with _deployment(context, env) as deployment:
+    with connected(context, env) as deployment:
         deployment.down()
         kept = deployment.driver.volumes(deployment.project.name)
     typer.echo(f"{deployment.project.name} is down")
@@ -153,12 +147,12 @@ def down(context: typer.Context, env: Environment = "dev") -> None:
 
 
 @app.command()
-def status(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
+def status(context: typer.Context, env: Environment = None, *, as_json: Json = False) -> None:
     """Show every service and how it is. Exit code 1 if one is not healthy.
 
     Example: nself-sdk status prod --json
     """
-    with _deployment(context, env) as deployment:
+    with connected(context, env) as deployment:
         states = deployment.status()
     output.status(states, as_json=as_json)
     raise typer.Exit(0 if all(state.verdict == "healthy" for state in states) else 1)
@@ -169,7 +163,7 @@ def logs(
     context: typer.Context,
     services: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...", help="All when left out.")] = None,
     *,
-    env: EnvironmentOption = "dev",
+    env: EnvironmentOption = None,
     tail: Annotated[int, typer.Option(min=0, help="Lines from the end, per service.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
@@ -177,7 +171,7 @@ def logs(
 
     Example: nself-sdk logs hasura --env prod --tail 20
     """
-    with _deployment(context, env) as deployment:
+    with connected(context, env) as deployment:
         deployment.logs(*(services or ()), tail=tail, follow=follow, on_line=typer.echo)
 
 
@@ -188,29 +182,19 @@ def exec(  # noqa: A001 - the command's name, as Docker has it
     service: Annotated[str, typer.Argument(help="The service in whose container it runs.")],
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")],
     *,
-    env: EnvironmentOption = "dev",
+    env: EnvironmentOption = None,
 ) -> None:
     """Run a command in a service's container; the exit code is the command's.
 
     Example: nself-sdk exec postgres psql -U postgres shop
     """
-    with _deployment(context, env) as deployment:
+    with connected(context, env) as deployment:
         if sys.stdin.isatty() and sys.stdout.isatty():
             raise typer.Exit(deployment.exec_interactive(service, command))
         result = deployment.exec(service, command)
     typer.echo(result.stdout, nl=False)
     typer.echo(result.stderr, nl=False, err=True)
     raise typer.Exit(result.exit_code)
-
-
-@app.command()
-def urls(context: typer.Context, env: Environment = "dev", *, as_json: Json = False) -> None:
-    """Show where each service answers.
-
-    Example: nself-sdk urls
-    """
-    _, environment, project = _declared(context, env)
-    output.urls(project.context(environment), as_json=as_json)
 
 
 @app.command()
@@ -230,28 +214,3 @@ def doctor(
     findings = engine.examine()
     output.findings(findings, as_json=as_json)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
-
-
-def _bring_up(context: typer.Context, env: str, timeout: float) -> None:
-    tell = output.Live()
-    with tell, _deployment(context, env, tell) as deployment:
-        report = deployment.deploy(timeout=timeout)
-    output.report(deployment, report)
-
-
-@contextmanager
-def _deployment(context: typer.Context, env: str, tell: Any = lambda _: None) -> Iterator[Any]:
-    from nself_sdk.deploy import Deployment
-
-    folder, environment, project = _declared(context, env)
-    with Deployment(project, environment, folder, tell=tell) as deployment:
-        yield deployment
-
-
-def _declared(context: typer.Context, env: str) -> tuple[Any, Any, Any]:
-    """The folder, the environment and the project that the command is about."""
-    from nself_sdk.store import ProjectFolder
-
-    folder = ProjectFolder(context.obj)
-    environment = folder.environment(env)
-    return folder, environment, folder.project(environment)

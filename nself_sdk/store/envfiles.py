@@ -7,7 +7,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from nself_sdk.errors import DeclarationError, NselfError, Problem
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST = 1 << 20
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+*-]*")
 # What would change which programs run, where Docker is, or how Compose reads the file.
 _RESERVED = re.compile(
     r"PATH|HOME|SHELL|IFS|BASH_ENV|PYTHONPATH|SSH_AUTH_SOCK|BUILDKIT_HOST|(LD|DYLD|COMPOSE)_.*"
@@ -106,6 +107,25 @@ def _problems(path: Path, binding: Binding) -> Iterator[Problem]:
         yield Problem(where, f"{binding.key} is reserved: it would steer Docker or the programs that run", "remove it")
     elif any(ord(character) < ord(" ") and character not in "\n\t" for character in binding.value):
         yield Problem(where, f"the value of {binding.key} has a control character", "remove it")
+
+
+def assign(path: Path, values: Mapping[str, str]) -> None:
+    """Set variables in an env file: the line of one that is there is replaced, every other line stays as it is."""
+    lines = read_text(path).splitlines() if path.exists() else []
+    present = located(path) if path.exists() else {}
+    for name, value in values.items():
+        line = f"{name}={value}" if _PLAIN.fullmatch(value) else f"{name}={_quoted(value)}"
+        if name in present:
+            lines[present[name].line - 1] = line
+        else:
+            lines.append(line)
+    write(path, "\n".join(lines) + "\n")
+
+
+def _quoted(value: str) -> str:
+    """In single quotes, in which only these two characters are special."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, cast, get_origin
@@ -102,3 +103,23 @@ def text(kind: type[Service], field: str, name: str, value: Any) -> str | None:
     if value is None:
         return "none"
     return str(value) if isinstance(value, str | int | float) else None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One class of the catalog, for a list."""
+
+    name: str
+    variable: str
+    purpose: str
+
+
+def listing() -> list[Entry]:
+    """Every class of the catalog with its first sentence, by name."""
+    return [
+        Entry(name, enabled_by(kind) or _NUMBERED.get(name, ""), (inspect.getdoc(kind) or "").partition("\n")[0])
+        for name, kind in sorted(all_kinds().items())
+    ]
+
+
+_NUMBERED = {"CustomService": "CS_N", "FrontendApp": "FRONTEND_APP_N_NAME", "RemoteSchema": "REMOTE_SCHEMA_N_NAME"}

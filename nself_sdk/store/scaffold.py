@@ -10,9 +10,10 @@ import jinja2
 
 from nself_sdk import resources
 from nself_sdk.catalog.custom_service import CustomService
-from nself_sdk.errors import NselfError
+from nself_sdk.environment import Environment
+from nself_sdk.errors import DeclarationError, NselfError, Problem
 from nself_sdk.project import Project
-from nself_sdk.store import envfiles
+from nself_sdk.store import cascade, envfiles, server
 
 
 def services(folder: Path, project: Project) -> list[Path]:
@@ -33,6 +34,42 @@ def project(folder: Path, name: str) -> list[Path]:
     for path, text in missing.items():
         envfiles.write(path, text)
     return list(missing)
+
+
+def stage(folder: Path, name: str, domain: str, email: str, host: str) -> list[Path]:
+    """The files of an environment: its domain and address are set, whatever else is there is left alone.
+
+    Raises:
+        DeclarationError: the name, the domain or the address is wrong; nothing is written.
+    """
+    own = cascade.canonical(folder, name)
+    Environment.named(own, base=cascade.base(folder, own), domain=domain, admin_email=email)
+    home = cascade.home(folder, own)
+    wanted = {"BASE_DOMAIN": domain, **({"ADMIN_EMAIL": email} if email else {})}
+    if own == "prod":
+        wanted |= {"HASURA_GRAPHQL_ENABLE_CONSOLE": "false", "HASURA_GRAPHQL_DEV_MODE": "false"}
+    written = [home / ".env"]
+    envfiles.assign(home / ".env", wanted)
+    if host or not (home / "server.json").exists():
+        envfiles.write(home / "server.json", server.text(host or server.TO_BE_NAMED))
+        written.append(home / "server.json")
+    return written
+
+
+def environment(folder: Path, name: str, base: str, domain: str) -> list[Path]:
+    """The files of an environment with a name of its own.
+
+    Raises:
+        DeclarationError: the name is taken or none, or the base or the domain is wrong; nothing is written.
+    """
+    facts = {"domain": domain} if domain else {}
+    made = Environment.named(name, base=base, **facts)
+    path = folder / ".environments" / made.name / ".env"
+    if made.name in cascade.names(folder) and path.exists():
+        raise DeclarationError(Problem(str(path), "is already there", "edit it, or choose another name"))
+    own = {} if made.name == made.profile else {cascade.BASE: made.profile}
+    envfiles.assign(path, {**own, "BASE_DOMAIN": domain or f"{made.name}.example.com"})
+    return [path]
 
 
 def _values(service: CustomService, project: Project) -> dict[str, object]:

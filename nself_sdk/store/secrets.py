@@ -16,6 +16,7 @@ from pathlib import Path
 from nself_sdk.errors import DeclarationError, Problem, SecretError
 from nself_sdk.project import Secret
 from nself_sdk.store import envfiles
+from nself_sdk.store.envfiles import Variable
 from nself_sdk.store.facts import is_placeholder
 
 #: Only characters that mean nothing to a shell, to YAML, to Compose or in a URL.
@@ -70,7 +71,7 @@ def problems(path: Path, wanted: Iterable[Secret], *, weak_allowed: bool, others
     Raises:
         SecretError: the file is not private.
     """
-    present = envfiles.located(path) if _read(path) else {}
+    present = located(path)
     elsewhere = {name: _read(other) for name, other in others.items()}
     found: list[Problem] = []
     for secret in wanted:
@@ -104,6 +105,15 @@ def _weakness(secret: Secret, value: str, *, weak_allowed: bool) -> str:
     if len(value) < least and not (weak_allowed and secret.length < _KEY):
         return f"is too short: {len(value)} < {least} characters"
     return ""
+
+
+def located(path: Path) -> dict[str, Variable]:
+    """What the file holds, with lines; nothing if there is none.
+
+    Raises:
+        SecretError: the file is not private.
+    """
+    return envfiles.located(path) if _read(path) else {}
 
 
 def is_secret(name: str) -> bool:

@@ -12,6 +12,8 @@ from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model
 from nself_sdk.store import envfiles
 
+#: What stands in a new file until the user names a host: no host has this name, so nothing can be deployed there.
+TO_BE_NAMED = "<host>"
 #: What ``host`` says for this machine.
 _HERE = {"local", "localhost", "127.0.0.1"}
 
@@ -85,7 +87,7 @@ def read(path: Path, folder: Path) -> Server:
 
 
 def text(host: str) -> str:
-    """The text of a ``server.json`` for that host; without one, for the user to fill in."""
+    """The text of a ``server.json`` for that host."""
     return json.dumps({"host": host}, indent=2) + "\n"
 
 

@@ -170,6 +170,8 @@ class NselfStack:
             tls="local-ca",
             hot_reload=False,
             remote=False,
+            monitoring_required=False,
+            real_mail_required=False,
         )
 
     def _write_given(self, place: Environment) -> None:

@@ -24,6 +24,9 @@ COMMANDS = ("init", "build", "check", "up", "deploy", "down", "status", "logs", 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     (tmp_path / "stack.py").write_text(STACK, encoding="utf-8")
+    prod = tmp_path / ".environments" / "prod"
+    prod.mkdir(parents=True)
+    (prod / ".env").write_text("MONITORING_REQUIRED=false\nREAL_MAIL_REQUIRED=false\nTLS=local-ca\n", encoding="utf-8")
     return tmp_path
 
 
@@ -123,6 +126,7 @@ def test_check_says_everything_at_once(tmp_path: Path) -> None:
     error = fails("-C", str(tmp_path), "check", "prod")
     assert isinstance(error, DeclarationError)
     assert [p.where for p in error.problems] == [
+        "monitoring",
         "services.web.depends_on",
         "services.web.image",
         "services.web.secrets",

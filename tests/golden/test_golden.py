@@ -48,7 +48,8 @@ def test_the_quickstart_renders_to_its_golden_file(env: str) -> None:
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_the_quickstart_has_no_problems(env: str) -> None:
-    assert problems(rendered(env), Environment.named(env)) == ()
+    alone = Environment.named(env, monitoring_required=False, real_mail_required=False)
+    assert problems(rendered(env), alone) == ()
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -1,0 +1,88 @@
+"""What can be said about a folder's environments without deploying anything; secrets are masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nself_sdk.errors import DeclarationError, Problem, SecretError
+from nself_sdk.store import cascade, facts, secrets
+from nself_sdk.store.envfiles import Variable
+from nself_sdk.store.folder import ProjectFolder
+
+
+@dataclass(frozen=True)
+class Row:
+    """One environment."""
+
+    name: str
+    base: str
+    domain: str
+    host: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One variable, masked, and the ``file:line`` that decided it."""
+
+    name: str
+    value: str
+    place: str
+
+
+def environments(folder: ProjectFolder) -> list[Row]:
+    """Every environment of the folder."""
+    current = folder.current
+    rows: list[Row] = []
+    for name in folder.environments:
+        environment, server = folder.environment(name), folder.server(name)
+        host = server.url if server else "this machine"
+        rows.append(Row(name, environment.profile, environment.domain, host, name == current))
+    return rows
+
+
+def shown(folder: ProjectFolder, name: str) -> list[Shown]:
+    """Every variable and secret of an environment, by name."""
+    found = {**_secrets(folder, name), **folder.variables(name)}
+    return [
+        Shown(key, _masked(variable), f"{_relative(folder, variable)}:{variable.line}")
+        for key, variable in sorted(found.items())
+    ]
+
+
+def differing(folder: ProjectFolder, first: str, second: str) -> list[tuple[str, str | None, str | None]]:
+    """The variables that are not the same in both, masked; None where one is absent."""
+    one, other = ({**_secrets(folder, n), **folder.variables(n)} for n in (first, second))
+    names = [n for n in sorted({*one, *other}) if (one.get(n) and one[n].value) != (other.get(n) and other[n].value)]
+    return [(n, _masked(one[n]) if n in one else None, _masked(other[n]) if n in other else None) for n in names]
+
+
+def wrong(folder: ProjectFolder, name: str) -> Iterator[Problem]:
+    """What is wrong with an environment's files, apart from the project."""
+    try:
+        environment = folder.environment(name)
+        yield from facts.problems(environment.profile, folder.variables(name))
+    except DeclarationError as error:
+        yield from error.problems
+    try:
+        _secrets(folder, name)
+    except DeclarationError as error:
+        yield from error.problems
+    except SecretError as error:
+        yield Problem("", error.message, error.hint)
+
+
+def _secrets(folder: ProjectFolder, name: str) -> dict[str, Variable]:
+    return secrets.located(folder.home(cascade.canonical(folder.path, name)) / ".env.secrets")
+
+
+def _masked(variable: Variable) -> str:
+    if variable.file.name == ".env.secrets":
+        return secrets.MASK
+    return secrets.masked(variable.name, variable.value)
+
+
+def _relative(folder: ProjectFolder, variable: Variable) -> str:
+    path = variable.file
+    return str(path.relative_to(folder.path) if path.is_relative_to(folder.path) else path)
