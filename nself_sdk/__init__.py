@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from nself_sdk.catalog.meilisearch import Meilisearch
     from nself_sdk.catalog.minio import Minio
     from nself_sdk.catalog.mlflow import Mlflow
+    from nself_sdk.catalog.monitoring import Monitoring
+    from nself_sdk.catalog.monitoring.alertmanager import AlertEmail, Alertmanager
+    from nself_sdk.catalog.monitoring.grafana import Grafana
+    from nself_sdk.catalog.monitoring.loki import Loki
+    from nself_sdk.catalog.monitoring.prometheus import Prometheus
+    from nself_sdk.catalog.monitoring.tempo import Tempo
     from nself_sdk.catalog.nginx import Nginx
     from nself_sdk.catalog.nself_admin import NselfAdmin
     from nself_sdk.catalog.postgres import Postgres
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
 
 # Where each public name is. Looked up on first use, so that importing the SDK stays cheap.
 _PLACES = {
+    "AlertEmail": "catalog.monitoring.alertmanager",
+    "Alertmanager": "catalog.monitoring.alertmanager",
     "Auth": "catalog.auth",
     "ComposeFile": "compose",
     "Context": "project",
@@ -40,19 +48,23 @@ _PLACES = {
     "Deployment": "deploy",
     "DriverError": "errors",
     "Environment": "environment",
-    "Functions": "catalog.functions",
     "FrontendApp": "catalog.frontend_app",
+    "Functions": "catalog.functions",
+    "Grafana": "catalog.monitoring.grafana",
     "Hasura": "catalog.hasura",
+    "Loki": "catalog.monitoring.loki",
     "Mailpit": "catalog.mailpit",
     "Meilisearch": "catalog.meilisearch",
     "Metrics": "project",
     "Minio": "catalog.minio",
     "Mlflow": "catalog.mlflow",
+    "Monitoring": "catalog.monitoring",
     "Nginx": "catalog.nginx",
     "NselfAdmin": "catalog.nself_admin",
     "NselfError": "errors",
     "Postgres": "catalog.postgres",
     "Project": "project",
+    "Prometheus": "catalog.monitoring.prometheus",
     "Redis": "catalog.redis",
     "RemoteSchema": "catalog.remote_schema",
     "Route": "project",
@@ -60,11 +72,14 @@ _PLACES = {
     "SecretError": "errors",
     "Service": "project",
     "Smtp": "catalog.auth",
+    "Tempo": "catalog.monitoring.tempo",
     "Typesense": "catalog.typesense",
     "render": "render",
 }
 
 __all__ = [
+    "AlertEmail",
+    "Alertmanager",
     "Auth",
     "ComposeFile",
     "Context",
@@ -75,17 +90,21 @@ __all__ = [
     "Environment",
     "FrontendApp",
     "Functions",
+    "Grafana",
     "Hasura",
+    "Loki",
     "Mailpit",
     "Meilisearch",
     "Metrics",
     "Minio",
     "Mlflow",
+    "Monitoring",
     "Nginx",
     "NselfAdmin",
     "NselfError",
     "Postgres",
     "Project",
+    "Prometheus",
     "Redis",
     "RemoteSchema",
     "Route",
@@ -93,6 +112,7 @@ __all__ = [
     "SecretError",
     "Service",
     "Smtp",
+    "Tempo",
     "Typesense",
     "render",
 ]
