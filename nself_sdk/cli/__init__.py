@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from typing import NoReturn
@@ -16,6 +17,8 @@ def main() -> NoReturn:
     from nself_sdk.errors import NselfError  # noqa: PLC0415 - same
 
     warnings.showwarning = _show
+    # Asked to end, a deploy finishes its step, goes back and unlocks, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(standalone_mode=True)
     except NselfError as error:

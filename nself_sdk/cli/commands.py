@@ -13,14 +13,18 @@ from typing import Annotated
 
 import typer
 
-from nself_sdk.cli import environments, listings, output, shared, stages
+from nself_sdk.cli import environments, listings, output, plans, shared, stages
 from nself_sdk.cli.shared import (
     CheckOnly,
+    Drain,
     DryRun,
     Environment,
     EnvironmentOption,
     Frontends,
     Json,
+    LockWait,
+    Message,
+    PlanFile,
     Timeout,
     bring_up,
     checked,
@@ -31,7 +35,7 @@ from nself_sdk.cli.shared import (
 
 app = shared.app
 # The groups of commands that have modules of their own.
-__all__ = ["app", "environments", "listings", "stages"]
+__all__ = ["app", "environments", "listings", "plans", "stages"]
 
 
 @app.callback()
@@ -109,7 +113,7 @@ def up(context: typer.Context, env: Environment = None, *, frontends: Frontends 
 
     Example: nself-sdk up
     """
-    bring_up(context, env, timeout, frontends)
+    bring_up(context, env, frontends, timeout=timeout)
 
 
 @app.command()
@@ -120,6 +124,10 @@ def deploy(  # noqa: PLR0913 - its options
     frontends: Frontends = None,
     dry_run: DryRun = False,
     check_only: CheckOnly = False,
+    plan: PlanFile = None,
+    message: Message = "",
+    drain: Drain = 30,
+    lock_wait: LockWait = 0,
     timeout: Timeout = 300,
 ) -> None:
     """Deploy to the engine of an environment, and wait until every service is healthy.
@@ -129,7 +137,18 @@ def deploy(  # noqa: PLR0913 - its options
 
     Example: nself-sdk deploy prod --include-frontends
     """
-    deploying(context, env, timeout, frontends, dry_run=dry_run, check_only=check_only)
+    deploying(
+        context,
+        env,
+        frontends,
+        dry_run=dry_run,
+        check_only=check_only,
+        plan=plan,
+        message=message,
+        drain=drain,
+        lock_wait=lock_wait,
+        timeout=timeout,
+    )
 
 
 @app.command()

@@ -55,6 +55,7 @@ class Live:
             self._live.__exit__(None, None, None)
 
     def __call__(self, progress: Progress) -> None:
+        """Show it."""
         elapsed = time.monotonic() - self._begin
         if progress.service:
             self._services[progress.service] = (progress.what, elapsed)
@@ -127,6 +128,10 @@ def findings(found: Iterable[Finding], *, as_json: bool) -> None:
 def report(deployment: Deployment, done: Report) -> None:
     """How long a deploy took, and where to look now."""
     context = deployment.context
+    if done.plan is not None:
+        typer.echo(str(done.plan))
+    if done.release is not None:
+        typer.echo(f"kept as release {done.release.number}")
     steps = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in done.steps)
     typer.echo(f"{context.project} is healthy in {context.environment.name} after {done.seconds:.1f} s ({steps})")
     urls(context, as_json=False)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nself_sdk.deploy import Deployment, Progress
     from nself_sdk.environment import Environment as Place
     from nself_sdk.errors import Problem
+    from nself_sdk.plan import Plan
     from nself_sdk.project import Project
     from nself_sdk.store import ProjectFolder
 
@@ -27,6 +28,13 @@ Environment = Annotated[str | None, typer.Argument(metavar="[ENV]", help=_WHICH,
 EnvironmentOption = Annotated[str | None, typer.Option("--env", "-e", metavar="ENV", help=_WHICH, show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that services may take to become healthy.")]
+Drain = Annotated[float, typer.Option(min=0, help="Seconds that an old container may take to end its requests.")]
+LockWait = Annotated[float, typer.Option("--lock-wait", min=0, help="Seconds to wait for another deploy to end.")]
+Message = Annotated[str, typer.Option("--message", "-m", help="What it is for; kept with the release.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Carry out exactly this saved plan.", show_default=False),
+]
 Frontends = Annotated[
     bool | None,
     typer.Option(
@@ -131,12 +139,35 @@ def judged(title: str, wrong: Sequence[Problem], secrets: Sequence[Problem], *, 
     typer.echo(f"{title}: no problems")
 
 
-def bring_up(context: typer.Context, env: str | None, timeout: float, frontends: bool | None = None) -> None:
-    """Deploy, showing what happens, and print how it ended."""
+def bring_up(
+    context: typer.Context, env: str | None, frontends: bool | None = None, plan: Path | None = None, **options: Any
+) -> None:
+    """Deploy, showing what happens, and print how it ended. The options are those of `Deployment.deploy`."""
     tell = output.Live()
+    approved = None if plan is None else saved_plan(plan)
     with tell, connected(context, env, tell, frontends) as deployment:
-        report = deployment.deploy(timeout=timeout)
+        report = deployment.deploy(approved, **options)
     output.report(deployment, report)
+
+
+def saved_plan(path: Path) -> Plan:
+    """The plan that ``plan --out`` wrote.
+
+    Raises:
+        DeclarationError: the file is none.
+    """
+    from pydantic import ValidationError
+
+    from nself_sdk.errors import DeclarationError, Problem
+    from nself_sdk.plan import Plan
+    from nself_sdk.store import envfiles
+
+    try:
+        return Plan.model_validate_json(envfiles.read_text(path))
+    except ValidationError:
+        raise DeclarationError(
+            Problem(str(path), "is not a plan", "make one with: nself-sdk plan --out FILE")
+        ) from None
 
 
 def would_deploy(context: typer.Context, env: str | None, frontends: bool | None) -> None:
@@ -153,13 +184,13 @@ def would_deploy(context: typer.Context, env: str | None, frontends: bool | None
     output.urls(deployment.context, as_json=False)
 
 
-def deploying(  # noqa: PLR0913 - the options of one command
-    context: typer.Context, env: str, timeout: float, frontends: bool | None, *, dry_run: bool, check_only: bool
+def deploying(
+    context: typer.Context, env: str, frontends: bool | None, *, dry_run: bool, check_only: bool, **options: Any
 ) -> None:
-    """What every command does whose name says deploy."""
+    """What every command does whose name says deploy. The options are those of `bring_up`."""
     if check_only:
         checked(context, env, frontends, as_json=False)
     elif dry_run:
         would_deploy(context, env, frontends)
     else:
-        bring_up(context, env, timeout, frontends)
+        bring_up(context, env, frontends, **options)

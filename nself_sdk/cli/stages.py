@@ -72,7 +72,7 @@ def _add_deploy(group: typer.Typer, stage: str) -> None:
         check_only: CheckOnly = False,
         timeout: Timeout = 300,
     ) -> None:
-        deploying(context, stage, timeout, frontends, dry_run=dry_run, check_only=check_only)
+        deploying(context, stage, frontends, dry_run=dry_run, check_only=check_only, timeout=timeout)
 
     text = f"Deploy {stage}, and wait until every service is healthy."
     _command(group, deploy, text, f"{stage} deploy {'--exclude-frontends' if stage == 'staging' else '--dry-run'}")

@@ -1,0 +1,91 @@
+"""Looking ahead and back: what a deploy would change, what was deployed, and the way back."""
+
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs: --help must not wait for it
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nself_sdk.cli import output
+from nself_sdk.cli.shared import Drain, Environment, Frontends, Json, LockWait, Timeout, app, connected
+
+#: What `plan` ends with when there is something to change, as ``terraform plan -detailed-exitcode`` does.
+_CHANGES = 2
+
+
+@app.command()
+def plan(
+    context: typer.Context,
+    env: Environment = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the plan, for: deploy --plan FILE.")] = None,
+    *,
+    frontends: Frontends = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a deploy would change on the host, and why. Changes nothing.
+
+    Exit code 0: nothing to do; 2: there are changes.
+
+    Example: nself-sdk plan prod --out prod.plan
+    """
+    with connected(context, env, frontends=frontends) as deployment:
+        made = deployment.plan()
+    if out is not None:
+        from nself_sdk.store import envfiles
+
+        envfiles.write(out, made.model_dump_json(indent=2) + "\n")
+    typer.echo(made.model_dump_json(indent=2) if as_json else str(made))
+    raise typer.Exit(_CHANGES if made.pending else 0)
+
+
+@app.command()
+def rollback(  # noqa: PLR0913 - its options
+    context: typer.Context,
+    env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging, prod or one of your own.")],
+    release: Annotated[int | None, typer.Argument(help="Its number; the one before the newest when left out.")] = None,
+    *,
+    timeout: Timeout = 300,
+    drain: Drain = 30,
+    lock_wait: LockWait = 0,
+) -> None:
+    """Restore a whole release: its services, their images and their configuration. Data and secrets stay.
+
+    Example: nself-sdk rollback prod 41
+    """
+    tell = output.Live()
+    with tell, connected(context, env, tell) as deployment:
+        report = deployment.rollback(release, timeout=timeout, drain=drain, lock_wait=lock_wait)
+    output.report(deployment, report)
+
+
+@app.command()
+def releases(
+    context: typer.Context,
+    env: Environment = None,
+    number: Annotated[int | None, typer.Argument(help="Show this one's Compose file.", show_default=False)] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the releases that the host keeps, the newest first, or show the Compose file of one.
+
+    Example: nself-sdk releases prod
+    """
+    with connected(context, env) as deployment:
+        history = deployment.releases()
+    if number is not None:
+        from nself_sdk.deploy.releases import chosen
+
+        release = chosen(history, number)
+        typer.echo(release.model_dump_json(indent=2) if as_json else release.file, nl=False)
+        return
+    if as_json:
+        typer.echo(json.dumps([json.loads(release.model_dump_json(exclude={"file"})) for release in history], indent=2))
+        return
+    for release in history:
+        typer.echo(str(release))
+    if not history:
+        typer.echo("no release yet")
