@@ -42,6 +42,7 @@ from nself_sdk.compose.mounts import (
 )
 from nself_sdk.compose.networks import External, Ipam, IpamConfig, Network, ServiceNetwork
 from nself_sdk.compose.ports import Port
+from nself_sdk.compose.resolution import config_arguments, resolved
 from nself_sdk.compose.resources import (
     BlkioConfig,
     BlkioLimit,
@@ -130,8 +131,10 @@ __all__ = [
     "Watch",
     "Workload",
     "byte_size",
+    "config_arguments",
     "duration",
     "interpolate",
     "load_env",
     "loads_env",
+    "resolved",
 ]

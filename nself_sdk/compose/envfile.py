@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from nself_sdk.compose.files import read_text
 from nself_sdk.compose.interpolation import interpolate
+from nself_sdk.compose.problems import MOST_PROBLEMS
 from nself_sdk.errors import DeclarationError, Problem
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def loads_env(text: str, variables: Mapping[str, str] | None = None, *, name: st
         DeclarationError: with one problem for each line that is wrong.
     """
     reader = _Reader(text.replace("\r\n", "\n"), variables or {}, name or "<text>")
-    while reader.statement():
+    while reader.statement() and len(reader.problems) < MOST_PROBLEMS:
         pass
     if reader.problems:
         raise DeclarationError(reader.problems)
@@ -58,8 +60,10 @@ class _Reader:
 
     def __init__(self, text: str, outer: Mapping[str, str], name: str) -> None:
         self.text, self.outer, self.name = text, outer, name
-        self.position = 0
+        self.position = self.counted = 0
+        self.line = 1
         self.found: dict[str, str] = {}
+        self.known = ChainMap({}, dict(outer), self.found)
         self.problems: list[Problem] = []
 
     def statement(self) -> bool:
@@ -72,8 +76,9 @@ class _Reader:
         try:
             self.assignment()
         except ValueError as error:
-            line = self.text.count("\n", 0, start) + 1
-            self.problems.append(Problem(f"{self.name}:{line}", str(error)))
+            self.line += self.text.count("\n", self.counted, start)
+            self.counted = start
+            self.problems.append(Problem(f"{self.name}:{self.line}", str(error)))
             self.skip_line(start)
         return True
 
@@ -118,7 +123,7 @@ class _Reader:
         return self.filled(value)
 
     def filled(self, value: str) -> str:
-        return interpolate(value, {**self.found, **self.outer}) if "$" in value else value
+        return interpolate(value, self.known) if "$" in value else value
 
 
 def _unescaped(match: re.Match[str]) -> str:

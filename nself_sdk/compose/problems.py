@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Locate = Callable[[Path], str]
 
 UNKNOWN_KEY = "unknown key"
+MOST_PROBLEMS = 200
+"""How many problems are spelled out; nobody reads more at once."""
+
 _WANTED = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -54,7 +57,14 @@ def problems_of(
     for detail in error.errors(include_url=False):
         places.setdefault(_real_path(detail, data), []).append(detail)
     above = {path[:length] for path in places for length in range(len(path))}
-    return [_problem(path, details, model, locate) for path, details in places.items() if path not in above]
+    wrong = [path for path in places if path not in above]
+    problems = [_problem(path, places[path], model, locate) for path in wrong[:MOST_PROBLEMS]]
+    return problems if len(wrong) <= MOST_PROBLEMS else [*problems, more(len(wrong) - MOST_PROBLEMS)]
+
+
+def more(count: int) -> Problem:
+    """What stands for the problems behind the first `MOST_PROBLEMS`."""
+    return Problem("", f"and {count} more problems")
 
 
 def _real_path(detail: ErrorDetails, data: object) -> Path:

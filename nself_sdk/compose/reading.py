@@ -11,6 +11,7 @@ import yaml
 
 from nself_sdk.compose.files import LARGEST_FILE, check_size
 from nself_sdk.compose.positions import EventLoader, positions
+from nself_sdk.compose.problems import MOST_PROBLEMS
 from nself_sdk.compose.scalars import CORE, resolve, tagged
 from nself_sdk.compose.tree import Tag, dotted
 from nself_sdk.errors import DeclarationError, Problem
@@ -97,7 +98,7 @@ def _duplicate_problems(duplicates: list[tuple[Path, Any]], text: str, name: str
             f"duplicate key {path[-1]!r} (first in line {first.get(path, (1, 1))[0]})",
             "remove one of the two",
         )
-        for path, mark in duplicates
+        for path, mark in duplicates[:MOST_PROBLEMS]
     ]
 
 
