@@ -42,6 +42,7 @@ from nself_sdk.compose.mounts import (
 )
 from nself_sdk.compose.networks import External, Ipam, IpamConfig, Network, ServiceNetwork
 from nself_sdk.compose.ports import Port
+from nself_sdk.compose.python_source import names_in, to_python
 from nself_sdk.compose.resolution import config_arguments, resolved
 from nself_sdk.compose.resources import (
     BlkioConfig,
@@ -136,5 +137,7 @@ __all__ = [
     "interpolate",
     "load_env",
     "loads_env",
+    "names_in",
     "resolved",
+    "to_python",
 ]

@@ -143,13 +143,13 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(texts, trees, max_size=4))
 def test_any_tree_comes_back(tree: Any) -> None:
     assert read(to_yaml(tree)).value == tree
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(st.sampled_from("a \n\t:#-'\"\\|>$%&*!?{}[],0123456789.exo_~\r\u2028é")))
 def test_texts_of_yaml_s_own_characters_come_back_from_every_parser(text: str) -> None:
     written = to_yaml({"a": text, "b": [text], "c": {text: [{"d": text}]}})
