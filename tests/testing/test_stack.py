@@ -25,9 +25,9 @@ def without_ryuk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def recorded() -> RecordingDriver:
-    """A driver on which Redis is always healthy."""
+    """A driver on which Redis is healthy as soon as it is up."""
     driver = RecordingDriver()
-    driver.answer("containers", lambda project: (container(project),))
+    driver.answer("containers", lambda project: (container(project),) if "up" in compose_calls(driver) else ())
     driver.answer("volumes", lambda project: (Volume(name=f"{project}_redis-data", driver="local", created_at=None),))
     return driver
 
@@ -76,25 +76,26 @@ def test_it_takes_other_ports_when_somebody_was_faster() -> None:
         return ""
 
     driver.answer("compose", answer)
+    driver.answer("containers", lambda project: (container(project),) if len(up) == 2 else ())
     with NselfStack(Project().add(Redis()), driver=driver):
         assert len(up) == 2
 
 
 def test_another_refusal_is_not_tried_again_and_is_cleaned_up() -> None:
     driver = recorded()
-    driver.answer("compose", "", DriverError("the host's disk is full"), "")
+    driver.answer("compose", "", "", DriverError("the host's disk is full"), "")
     with pytest.raises(DriverError, match="disk is full"), NselfStack(Project().add(Redis()), driver=driver):
         pytest.fail("it must not be up")
-    assert compose_calls(driver) == ["pull", "up", "down"]
+    assert compose_calls(driver) == ["pull", "config", "up", "down"]
     assert len(removed(driver)) == 1
 
 
 def test_an_interruption_while_it_starts_is_cleaned_up() -> None:
     driver = recorded()
-    driver.answer("compose", "", KeyboardInterrupt(), "")
+    driver.answer("compose", "", "", KeyboardInterrupt(), "")
     with pytest.raises(KeyboardInterrupt), NselfStack(Project().add(Redis()), driver=driver):
         pytest.fail("it must not be up")
-    assert compose_calls(driver) == ["pull", "up", "down"]
+    assert compose_calls(driver) == ["pull", "config", "up", "down"]
 
 
 def test_a_kept_stack_is_not_touched_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +103,7 @@ def test_a_kept_stack_is_not_touched_at_the_end(tmp_path: Path, monkeypatch: pyt
     driver = recorded()
     with NselfStack(Project().add(Redis()), driver=driver, keep=True) as stack:
         pass
-    assert (compose_calls(driver), removed(driver)) == (["pull", "up"], [])
+    assert (compose_calls(driver), removed(driver)) == (["pull", "config", "up"], [])
     assert stack.folder.path.is_dir()
 
 
