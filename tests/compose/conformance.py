@@ -100,22 +100,20 @@ def ask(
     """What Compose makes of a file, or of a text that lies in ``folder``."""
     source = str(file.resolve()) if file else "-"
     place = ("-f", source, "-p", "rt", "--profile", "*", "--project-directory", str(folder.resolve()))
-    command = (*compose_command(), *place, "config", "--format", "json", *options)
     try:
-        done = subprocess.run(
-            command,
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-            env={**_bare_environment(), **variables},
-        )
+        done = _run((*compose_command(), *place, "config", "--format", "json", *options), text, variables)
     except subprocess.TimeoutExpired:
         return Answer(None, f"no answer within {PATIENCE} s")
     if done.returncode:
         return Answer(None, _complaint(done.stderr) or f"exit code {done.returncode}")
     return Answer(json.loads(done.stdout), "")
+
+
+def _run(command: tuple[str, ...], text: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    environment = {**_bare_environment(), **variables}
+    return subprocess.run(
+        command, input=text, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE, env=environment
+    )
 
 
 def _complaint(stderr: str) -> str:
@@ -124,7 +122,14 @@ def _complaint(stderr: str) -> str:
 
 
 def examine(path: Path) -> Verdict:
-    """Hold one file against Compose."""
+    """Hold one file against Compose; whatever goes wrong meanwhile is a failure of that file."""
+    try:
+        return _examined(path)
+    except Exception as error:  # noqa: BLE001 - one file must not end a run over thousands
+        return Verdict(path, "failed", f"{type(error).__name__}: {error}")
+
+
+def _examined(path: Path) -> Verdict:
     answers = {question: ask(path.parent, options, file=path) for question, options in QUESTIONS.items()}
     accepted = [question for question, answer in answers.items() if not answer.complaint]
     try:
