@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nself_sdk.compose.element import Element
 from nself_sdk.compose.scalars import is_text_everywhere
 from nself_sdk.compose.tree import is_list, is_mapping, list_in, mapping_in
+from nself_sdk.errors import DeclarationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -167,4 +168,6 @@ def _double(text: str) -> str:
 
 def _escape(character: str) -> str:
     code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 - the surrogates, which no encoding can hold
+        raise DeclarationError(Problem("", f"a text has half a character in it (U+{code:04X})", "remove it"))
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - the longest \x escape

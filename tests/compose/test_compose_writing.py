@@ -220,3 +220,8 @@ configs:
 """
     )
     assert ComposeFile.loads(file.to_yaml()) == file
+
+
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="half a character"):
+        ComposeFile(services={"a": Service(image="\ud800")}).to_yaml()
