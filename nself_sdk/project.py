@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar, cast
 
@@ -195,6 +196,13 @@ class Project:
         self.services: dict[str, Service] = {}
         self.files: list[ComposeFile] = []
         self.routes: list[Route] = []
+
+    @classmethod
+    def from_env(cls, folder: Path | str = ".", environment: Environment | str = "dev") -> Project:
+        """What a folder's env files declare (docs/environments.md); one warning names what is not honoured."""
+        # By name: the disk is not this room's business.
+        made: Project = import_module("nself_sdk.store").ProjectFolder(folder).declared_by_variables(environment)
+        return made
 
     def __repr__(self) -> str:
         return f"Project({self.name!r}: {', '.join(self.services) or 'empty'})"

@@ -21,8 +21,8 @@ from nself_sdk.store.secrets import is_secret, masked
 
 _ON, _OFF = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 
-# What Hasura and Auth read themselves is handed on to them, unless it is ours to say.
-_HANDED_ON = {
+#: What Hasura and Auth read themselves is handed on to them, unless it is ours to say.
+HANDED_ON = {
     "Hasura": re.compile(r"HASURA_GRAPHQL_(?!DATABASE_URL|METADATA_DATABASE_URL|JWT|ADMIN).+"),
     "Auth": re.compile(
         r"AUTH_(ACCESS_TOKEN|REFRESH_TOKEN|PROVIDER|EMAIL|WEBAUTHN|ACCESS_CONTROL|ANONYMOUS|MFA|PASSWORD|LOCALE|USER"
@@ -43,6 +43,14 @@ class Reading:
 def declares(variables: Mapping[str, Variable]) -> bool:
     """Whether variables say anything about a project at all."""
     return any(_DECLARES.fullmatch(name) for name in variables)
+
+
+def is_about_services(name: str) -> bool:
+    """Whether a variable of that name declares or shapes a service, rather than the environment."""
+    numbers = any(name.startswith(prefix) for prefix in numbered.PREFIXES.values())
+    smtp = any(name in names for _, *names in _SMTP)
+    handed_on = any(pattern.fullmatch(name) for pattern in HANDED_ON.values()) and name not in FACTS
+    return numbers or smtp or handed_on or name in kinds.understood() or _DECLARES.fullmatch(name) is not None
 
 
 def read(variables: Mapping[str, Variable], environment: Environment) -> Reading:
@@ -122,7 +130,7 @@ def _add(project: Project, kind: type[Service], left: dict[str, Variable], off: 
 def _more(kind: type[Service], left: dict[str, Variable]) -> dict[str, Any]:
     """What no table says: variables that a program reads itself, Auth's mail server, a closed database port."""
     more: dict[str, Any] = {}
-    pattern = _HANDED_ON.get(kind.__name__)
+    pattern = HANDED_ON.get(kind.__name__)
     names = [name for name in left if pattern and pattern.fullmatch(name) and _may_be_shown(left[name])]
     if kind.__name__ == "Hasura" and (extra := left.pop("HASURA_EXTRA_ENV", None)):
         names += [n for n in map(str.strip, extra.value.split(",")) if n in left and _may_be_shown(left[n])]

@@ -85,8 +85,19 @@ class ProjectFolder:
         path = self.path / "stack.py"
         if path.is_file():
             return stack.project(path, environment)
+        return self.declared_by_variables(environment)
+
+    def declared_by_variables(self, named: Environment | str) -> Project:
+        """The project that the env files declare, whether or not there is a ``stack.py``.
+
+        Warns once, with `NotHonouredWarning`, of every variable that says nothing to the SDK.
+
+        Raises:
+            DeclarationError: they declare no project, or a variable is wrong; all problems at once.
+        """
         from nself_sdk.store import declaration  # noqa: PLC0415 - imports the whole catalog
 
+        environment = self.environment(named) if isinstance(named, str) else named
         variables = self.variables(environment.name)
         if not declaration.declares(variables):
             fix = "make one with: nself-sdk init, or name the project's folder with -C"
@@ -184,7 +195,9 @@ class ProjectFolder:
 
     def _not_honoured(self, variables: tuple[Variable, ...]) -> str:
         named = ", ".join(f"{v.name} ({_shown(v.file, self.path)}:{v.line})" for v in variables)
-        return f"{len(variables)} variables of the env files are not honoured: {named}"
+        secret = any(secrets.is_secret(variable.name) for variable in variables)
+        where = "; secrets belong into .environments/<env>/.env.secrets" if secret else ""
+        return f"not honoured, of the env files: {named}{where}"
 
 
 def _plain(context: Context) -> list[Secret]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, cast, get_origin
 
 from nself_sdk import catalog
+from nself_sdk.model import Model
 from nself_sdk.project import Service
 from nself_sdk.store.envfiles import Variable
 
@@ -91,7 +92,7 @@ def value(kind: type[Service], field: str, variable: Variable) -> Any:
     return None if text.lower() == "none" else text
 
 
-def text(kind: type[Service], field: str, name: str, value: Any) -> str | None:
+def text(kind: type[Model], field: str, name: str, value: Any) -> str | None:
     """The inverse of `value`: the text that means that value; None where there is none."""
     if field == "image" and name.endswith("_VERSION"):
         repository, _, tag = str(value).rpartition(":")
@@ -99,10 +100,20 @@ def text(kind: type[Service], field: str, name: str, value: Any) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
-        return ",".join(map(str, cast("tuple[object, ...]", value)))
+        items = cast("tuple[object, ...]", value)
+        plain = all(isinstance(item, str) and "," not in item for item in items)
+        return ",".join(map(str, items)) if plain else None
     if value is None:
         return "none"
     return str(value) if isinstance(value, str | int | float) else None
+
+
+def changed(value: Model) -> Iterator[tuple[str, Any]]:
+    """The fields that are not at their default."""
+    for name, info in type(value).model_fields.items():
+        now = getattr(value, name)
+        if info.is_required() or now != info.get_default(call_default_factory=True):
+            yield name, now
 
 
 @dataclass(frozen=True)
