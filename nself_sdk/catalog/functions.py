@@ -8,6 +8,7 @@ where nothing is to be installed, and installs at every start: the commands here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -33,7 +34,7 @@ class Functions(Service):
     """
 
     enabled_by: ClassVar[str] = "FUNCTIONS_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"FUNCTIONS_ROUTE": "route", "FUNCTIONS_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"FUNCTIONS_ROUTE": "route", "FUNCTIONS_MEMORY": "memory"}
 
     name: str = "functions"
     image: str = "nhost/functions:22-1.4.0"

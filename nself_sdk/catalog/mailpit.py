@@ -9,6 +9,7 @@ https://github.com/nhost/hasura-auth/blob/838f397d0cf53d41fdc474486fdcc554b05ec5
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -31,7 +32,7 @@ class Mailpit(Service):
     """
 
     enabled_by: ClassVar[str] = "MAILPIT_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"MAIL_ROUTE": "route", "MAILPIT_ROUTE": "route"}
+    variables: ClassVar[Mapping[str, str]] = {"MAIL_ROUTE": "route", "MAILPIT_ROUTE": "route"}
 
     name: str = "mailpit"
     image: str = "axllent/mailpit:v1.31.3"

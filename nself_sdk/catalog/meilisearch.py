@@ -8,6 +8,7 @@ https://www.meilisearch.com/docs/learn/self_hosted/configure_meilisearch_at_laun
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -25,7 +26,7 @@ class Meilisearch(Service):
     """Meilisearch on a volume of its own; every request needs a key made from its master key."""
 
     enabled_by: ClassVar[str] = "MEILISEARCH_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"SEARCH_ROUTE": "route", "MEILISEARCH_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"SEARCH_ROUTE": "route", "MEILISEARCH_MEMORY": "memory"}
 
     name: str = "meilisearch"
     image: str = "getmeili/meilisearch:v1.54.0"

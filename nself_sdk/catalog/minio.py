@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BeforeValidator, Field
@@ -51,7 +52,7 @@ class Minio(Service):
     """
 
     enabled_by: ClassVar[str] = "MINIO_ENABLED"
-    variables: ClassVar[dict[str, str]] = {
+    variables: ClassVar[Mapping[str, str]] = {
         "STORAGE_ROUTE": "route",
         "STORAGE_CONSOLE_ROUTE": "console_route",
         "MINIO_ROOT_USER": "user",

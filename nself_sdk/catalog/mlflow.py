@@ -8,6 +8,7 @@ their variables; no ``*_FILE``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -31,7 +32,7 @@ class Mlflow(Service):
     """
 
     enabled_by: ClassVar[str] = "MLFLOW_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"MLFLOW_ROUTE": "route", "MLFLOW_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"MLFLOW_ROUTE": "route", "MLFLOW_MEMORY": "memory"}
 
     name: str = "mlflow"
     image: str = "ghcr.io/mlflow/mlflow:v3.16.0-full"

@@ -7,6 +7,7 @@ documents (``nself/nself-admin:1.1.1``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -23,7 +24,7 @@ class NselfAdmin(Service):
     """
 
     enabled_by: ClassVar[str] = "NSELF_ADMIN_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"ADMIN_ROUTE": "route", "NSELF_ADMIN_ROUTE": "route"}
+    variables: ClassVar[Mapping[str, str]] = {"ADMIN_ROUTE": "route", "NSELF_ADMIN_ROUTE": "route"}
 
     name: str = "nself-admin"
     image: str = "nself/nself-admin:1.1.1"

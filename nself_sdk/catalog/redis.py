@@ -8,6 +8,7 @@ gid 1000, /data), https://redis.io/docs/latest/develop/tools/cli/ (REDISCLI_AUTH
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -30,7 +31,7 @@ class Redis(Service):
     """Redis with an append-only file on a volume of its own, published only on 127.0.0.1 and only in dev."""
 
     enabled_by: ClassVar[str] = "REDIS_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"REDIS_PORT": "port", "REDIS_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"REDIS_PORT": "port", "REDIS_MEMORY": "memory"}
 
     name: str = "redis"
     image: str = "redis:7.2.16-alpine3.21"

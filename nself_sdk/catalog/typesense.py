@@ -8,6 +8,7 @@ https://typesense.org/docs/guide/install-typesense.html (the tag), https://types
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -27,7 +28,7 @@ class Typesense(Service):
     """Typesense on a volume of its own; every request needs a key."""
 
     enabled_by: ClassVar[str] = "TYPESENSE_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"SEARCH_ROUTE": "route", "TYPESENSE_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"SEARCH_ROUTE": "route", "TYPESENSE_MEMORY": "memory"}
 
     name: str = "typesense"
     image: str = "typesense/typesense:30.2"

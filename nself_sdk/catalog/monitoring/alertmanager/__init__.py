@@ -7,6 +7,7 @@ Sources: https://prometheus.io/docs/alerting/latest/configuration/ (``auth_passw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -49,7 +50,7 @@ class Alertmanager(Service):
     """
 
     enabled_by: ClassVar[str] = "ALERTMANAGER_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"ALERTMANAGER_ROUTE": "route"}
+    variables: ClassVar[Mapping[str, str]] = {"ALERTMANAGER_ROUTE": "route"}
 
     name: str = "alertmanager"
     image: str = "prom/alertmanager:v0.34.1"

@@ -7,6 +7,7 @@ https://github.com/grafana/grafana/blob/main/Dockerfile (Alpine with wget; user 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -30,7 +31,7 @@ class Grafana(Service):
     """Grafana with its data sources and dashboards. Who has no account sees nothing, and nobody can make one."""
 
     enabled_by: ClassVar[str] = "GRAFANA_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"GRAFANA_ROUTE": "route", "GRAFANA_ADMIN_USER": "user"}
+    variables: ClassVar[Mapping[str, str]] = {"GRAFANA_ROUTE": "route", "GRAFANA_ADMIN_USER": "user"}
 
     name: str = "grafana"
     image: str = "grafana/grafana:13.3.0"

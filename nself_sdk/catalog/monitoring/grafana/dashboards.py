@@ -51,7 +51,7 @@ def _board(name: str, title: str, *panels: Panel, wide: bool = False, variables:
                                        "w": width, "h": height}, **panel}
         for number, panel in enumerate(panels)
     ]  # fmt: skip
-    board = {
+    board: Panel = {
         "uid": f"stack-{name}",
         "title": title,
         "tags": ["stack"],

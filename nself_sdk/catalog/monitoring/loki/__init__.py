@@ -8,6 +8,7 @@ capability that it needs).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -22,7 +23,7 @@ class Loki(Service):
     """Loki on a volume of its own; inside the stack only."""
 
     enabled_by: ClassVar[str] = "LOKI_ENABLED"
-    variables: ClassVar[dict[str, str]] = {"LOKI_RETENTION_PERIOD": "retention"}
+    variables: ClassVar[Mapping[str, str]] = {"LOKI_RETENTION_PERIOD": "retention"}
 
     name: str = "loki"
     image: str = "grafana/loki:3.7.8"

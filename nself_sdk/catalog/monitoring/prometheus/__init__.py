@@ -8,6 +8,7 @@ https://github.com/prometheus/prometheus/blob/main/Dockerfile (busybox with wget
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -29,7 +30,7 @@ class Prometheus(Service):
     """Prometheus on a volume of its own, behind the operator's login. What it scrapes is what the services offer."""
 
     enabled_by: ClassVar[str] = "PROMETHEUS_ENABLED"
-    variables: ClassVar[dict[str, str]] = {
+    variables: ClassVar[Mapping[str, str]] = {
         "PROMETHEUS_ROUTE": "route",
         "PROMETHEUS_RETENTION_TIME": "retention",
         "PROMETHEUS_RETENTION_SIZE": "retention_size",
