@@ -89,14 +89,7 @@ class Alertmanager(Service):
         used = [secret.name for secret in self._channels()]
         service = compose.Service(
             image=self.image,
-            command=[
-                "--config.file=/etc/alertmanager/alertmanager.yml",
-                "--storage.path=/alertmanager",
-                f"--data.retention={self.retention}",
-                f"--web.external-url={context.environment.url(self.route, '')}",
-                # There is one: it need not look for others.
-                "--cluster.listen-address=",
-            ],
+            command=self._command(context),
             user="65534:65534",
             environment=self.environment or None,
             secrets=used or None,
@@ -112,6 +105,16 @@ class Alertmanager(Service):
             configs={f"{self.name}.yml": compose.Config.inline(self._configuration(context))},
             secrets={name: compose.Secret(environment=name) for name in used},
         )
+
+    def _command(self, context: Context) -> list[str]:
+        return [
+            "--config.file=/etc/alertmanager/alertmanager.yml",
+            "--storage.path=/alertmanager",
+            f"--data.retention={self.retention}",
+            f"--web.external-url={context.environment.url(self.route, '')}",
+            # There is one: it need not look for others.
+            "--cluster.listen-address=",
+        ]
 
     def _configuration(self, context: Context) -> str:
         return filled(

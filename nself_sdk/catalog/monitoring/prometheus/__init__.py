@@ -68,13 +68,7 @@ class Prometheus(Service):
             texts[f"{self.name}-{rules}.yml"] = (f"{_FOLDER}/rules/{rules}.yml", text)
         service = compose.Service(
             image=self.image,
-            command=[
-                f"--config.file={_FOLDER}/prometheus.yml",
-                "--storage.tsdb.path=/prometheus",
-                f"--storage.tsdb.retention.time={self.retention}",
-                f"--storage.tsdb.retention.size={self.retention_size}",
-                f"--web.external-url={context.environment.url(self.route, '')}",
-            ],
+            command=self._command(context),
             user="65534:65534",
             environment=self.environment or None,
             configs=[compose.ServiceConfig(source=name, target=target) for name, (target, _) in texts.items()],
@@ -89,6 +83,15 @@ class Prometheus(Service):
             volumes={f"{self.name}-data": compose.Volume()},
             configs={name: compose.Config.inline(text) for name, (_, text) in texts.items()},
         )
+
+    def _command(self, context: Context) -> list[str]:
+        return [
+            f"--config.file={_FOLDER}/prometheus.yml",
+            "--storage.tsdb.path=/prometheus",
+            f"--storage.tsdb.retention.time={self.retention}",
+            f"--storage.tsdb.retention.size={self.retention_size}",
+            f"--web.external-url={context.environment.url(self.route, '')}",
+        ]
 
     def _configuration(self, context: Context) -> str:
         probers = [prober.name for prober in context.every(BlackboxExporter)]

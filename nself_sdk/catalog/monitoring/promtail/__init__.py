@@ -56,12 +56,8 @@ class Promtail(Service):
             healthcheck=compose.Healthcheck.command("bash", "-c", _HEALTH),
             deploy=self.limits,
         )
-        text = filled(
-            "promtail/promtail.yml.j2",
-            project=context.project,
-            loki=context.the(Loki).url,
-            edges=[edge.name for edge in context.every(Nginx)],
-        )
+        edges = [edge.name for edge in context.every(Nginx)]
+        text = filled("promtail/promtail.yml.j2", project=context.project, loki=context.the(Loki).url, edges=edges)
         return compose.ComposeFile(
             services={self.name: service},
             volumes={f"{self.name}-positions": compose.Volume()},
