@@ -119,7 +119,8 @@ def test_mlflow_keeps_runs_in_postgres_and_artifacts_in_minio(stack):
     path = "/api/2.0/mlflow-artifacts/artifacts/model/weights.txt"
     assert asked(stack, "PUT", "mlflow", path, data=b"weights").status == 200
     assert asked(stack, "GET", "mlflow", path).body == b"weights"
-    assert stack.exec("minio", ["cat", "/data/mlflow/model/weights.txt"]).stdout == "weights"
+    kept = ["cat", "/data/mlflow/model/weights.txt"]
+    assert eventually(lambda: stack.exec("minio", kept).stdout) == "weights"
 
 
 def test_meilisearch_finds_a_document_for_who_has_the_key(stack):
