@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from nself_sdk.deploy import Deployment
     from nself_sdk.environment import Environment
     from nself_sdk.errors import DeclarationError, DriverError, NselfError, SecretError
+    from nself_sdk.offers import Action, EventTrigger
     from nself_sdk.project import Context, Metrics, Project, Route, Secret, Service
     from nself_sdk.render import render
 
 # Where each public name is. Looked up on first use, so that importing the SDK stays cheap.
 _PLACES = {
+    "Action": "offers",
+    "EventTrigger": "offers",
     "AlertEmail": "catalog.monitoring.alertmanager",
     "Alertmanager": "catalog.monitoring.alertmanager",
     "Auth": "catalog.auth",
@@ -78,6 +81,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Action",
     "AlertEmail",
     "Alertmanager",
     "Auth",
@@ -88,6 +92,7 @@ __all__ = [
     "Deployment",
     "DriverError",
     "Environment",
+    "EventTrigger",
     "FrontendApp",
     "Functions",
     "Grafana",

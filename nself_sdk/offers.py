@@ -79,3 +79,50 @@ class Connection(Model):
     secrets: tuple[Secret, ...] = ()
     sql: str = ""
     depends_on: dict[str, DependsOn] = Field(default_factory=dict)
+
+
+class Webhook(Model):
+    """A call of Hasura's that a service answers: `Action` or `EventTrigger`.
+
+    Hasura shows the service's secret as the header ``X-Webhook-Secret``; ``url`` and ``secret``, the name of that
+    secret, are filled in by the service.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=42)
+    #: Seconds that an answer may take.
+    timeout: int = Field(default=30, ge=1)
+    #: Where in the service; ``/hasura/actions/<name>`` or ``/hasura/events/<name>`` when empty.
+    path: str = Field(default="", pattern=r"^(/[A-Za-z0-9/_.-]*)?$")
+    url: str = ""
+    secret: str = ""
+
+
+class Action(Webhook):
+    """A GraphQL mutation or query that a service answers.
+
+    ``Action(name="greet", arguments={"name": "String!"}, output={"message": "String!"})``; its output type is named
+    ``GreetOutput``. Types are GraphQL's own scalars, or custom types that are in Hasura's metadata already.
+    """
+
+    arguments: dict[str, str] = Field(default_factory=dict)
+    output: dict[str, str] = Field(min_length=1)
+    kind: Literal["mutation", "query"] = "mutation"
+    #: Who may call it, besides the admin.
+    roles: tuple[str, ...] = ("user",)
+
+    @property
+    def output_type(self) -> str:
+        """The name of its output type."""
+        return f"{self.name[0].upper()}{self.name[1:]}Output"
+
+
+class EventTrigger(Webhook):
+    """Rows that change in a table, told to a service; at least once each, and tried again until it answers 2xx.
+
+    ``EventTrigger(name="order_created", table="orders")``. The table, ``schema.name`` outside ``public``, must exist.
+    """
+
+    table: str = Field(pattern=r"^([a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$")
+    on: tuple[Literal["insert", "update", "delete"], ...] = Field(default=("insert",), min_length=1)
+    #: How often a failed call is tried again, every ten seconds.
+    retries: int = Field(default=10, ge=0)

@@ -15,7 +15,7 @@ from nself_sdk.compose import ComposeFile, Deploy, Limits, Resources
 from nself_sdk.environment import Environment, is_dns_label
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model
-from nself_sdk.offers import Connection, Metrics, Route, Secret
+from nself_sdk.offers import Connection, Metrics, Route, Secret, Webhook
 
 
 class Service(Model):
@@ -68,6 +68,10 @@ class Service(Model):
     def traces(self) -> str:
         """The URL where it takes traces, OTLP over HTTP without the path; empty where it takes none."""
         return ""
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """The calls of Hasura's that it answers, complete."""
+        return ()
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - for subclasses
         """The host names under which the edge serves it."""
@@ -140,6 +144,11 @@ class Context:
     def connections(self, client: Service) -> tuple[Connection, ...]:
         """What the services that it uses give to that one."""
         return tuple(self.the(kind).connection(self, client) for kind in client.uses())
+
+    @cached_property
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """Every call of Hasura's that a service answers."""
+        return tuple(hook for service in self.services for hook in service.webhooks())
 
     @cached_property
     def traces(self) -> str:
@@ -278,15 +287,4 @@ def name_of(folder: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-") or "project"
 
 
-__all__ = [
-    "Connection",
-    "Context",
-    "Declaration",
-    "Metrics",
-    "Project",
-    "Route",
-    "Secret",
-    "Service",
-    "declared",
-    "name_of",
-]
+__all__ = ["Connection", "Context", "Metrics", "Project", "Route", "Secret", "Service", "Webhook"]

@@ -12,11 +12,13 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from nself_sdk import catalog, compose, resources
+from nself_sdk.catalog.hasura import Hasura
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres
 from nself_sdk.environment import Environment
 from nself_sdk.model import did_you_mean
-from nself_sdk.project import Context, Metrics, Route, Service
+from nself_sdk.offers import Action, EventTrigger, Webhook
+from nself_sdk.project import Connection, Context, Metrics, Route, Secret, Service
 
 # Roles of Postgres itself or of the catalog, and what would make a password's variable one that steers Docker or ssh.
 _NO_ROLE = re.compile(r"[0-9]|pg-|(postgres|public|none|hasura|auth)$|(docker|compose|buildx|buildkit|ssh|ld|lc)(-|$)")
@@ -62,6 +64,10 @@ class CustomService(Service):
     command: tuple[str, ...] = ()
     #: The path that the health check asks; the template's choice (``/ready``) when empty.
     health: str = Field(default="", pattern=r"^(/[A-Za-z0-9/_.-]*)?$")
+    #: GraphQL mutations and queries that it answers for Hasura.
+    actions: tuple[Action, ...] = ()
+    #: Changes of tables that Hasura tells it.
+    events: tuple[EventTrigger, ...] = ()
 
     def __init__(  # noqa: PLR0913 - positional for reading: name, template, port; the rest by keyword
         self,
@@ -78,11 +84,14 @@ class CustomService(Service):
         command: Iterable[str] = (),
         health: str = "",
         environment: Mapping[str, str] | None = None,
+        actions: Iterable[Action] = (),
+        events: Iterable[EventTrigger] = (),
     ) -> None:
         resources.template(template)
         fields: dict[str, Any] = {"template": template, "port": port, "route": route, "public": public}
         fields |= {"needs": tuple(needs), "replicas": replicas, "cpus": cpus, "command": tuple(command)}
         fields |= {"health": health, "environment": dict(environment or {})}
+        fields |= {"actions": tuple(actions), "events": tuple(events)}
         super().__init__(name=name, memory=memory, **fields)
 
     @field_validator("needs")
@@ -104,15 +113,31 @@ class CustomService(Service):
         return tuple(kind for kind in kinds if kind is not None)
 
     def requires(self) -> tuple[type[Service], ...]:
-        return (*self.uses(), *((Nginx,) if self._is_served else ()))
+        calls = (Hasura,) if self.webhooks() else ()
+        return (*self.uses(), *calls, *((Nginx,) if self._is_served else ()))
+
+    @property
+    def _webhook_secret(self) -> str:
+        return f"{self.name.upper().replace('-', '_')}_WEBHOOK_SECRET"
+
+    def secrets(self) -> tuple[Secret, ...]:
+        return (Secret(name=self._webhook_secret),) if self.webhooks() else ()
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        return tuple(
+            hook.replace(url=f"http://{self.name}:{self.port}{_path(hook)}", secret=self._webhook_secret)
+            for hook in (*self.actions, *self.events)
+        )
 
     @property
     def _is_served(self) -> bool:
         return self.public and self.route is not None
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
-        served = Route(name=self.route or self.name, port=self.port, hidden=("/metrics",)) if self._is_served else None
-        return (served,) if served else ()
+        if not self._is_served:
+            return ()
+        hidden = ("/metrics", "/hasura/", *(hook.path for hook in (*self.actions, *self.events) if hook.path))
+        return (Route(name=self.route or self.name, port=self.port, hidden=hidden),)
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
         return (Metrics(port=self.port),)
@@ -120,7 +145,8 @@ class CustomService(Service):
     def part(self, context: Context) -> compose.ComposeFile:
         facts = resources.template(self.template)
         lent = context.connections(self)
-        secrets = sorted({secret.name for connection in lent for secret in connection.secrets})
+        own = {secret.name for secret in self.secrets()}
+        secrets = sorted(own | {secret.name for connection in lent for secret in connection.secrets})
         check = [word.replace("{port}", str(self.port)) for word in facts.healthcheck]
         service = compose.Service(
             image=f"{context.project}-{self.name}",
@@ -128,7 +154,7 @@ class CustomService(Service):
             command=list(self.command) or None,
             environment={**self._variables(context), **self.environment},
             secrets=list(secrets) or None,
-            depends_on={key: value for connection in lent for key, value in connection.depends_on.items()} or None,
+            depends_on=self._waits(context, lent) or None,
             healthcheck=compose.Healthcheck(test=["CMD", *check, *([self.health] if self.health else [])]),
             stop_grace_period=f"{facts.stop_grace_seconds}s",
             deploy=self._deploy,
@@ -140,6 +166,10 @@ class CustomService(Service):
             services={self.name: service},
             secrets={name: compose.Secret(environment=name) for name in secrets},
         )
+
+    def _waits(self, context: Context, lent: Iterable[Connection]) -> dict[str, compose.DependsOn]:
+        waits = {key: value for connection in lent for key, value in connection.depends_on.items()}
+        return waits | (context.the(Hasura).entered() if self.webhooks() else {})
 
     @property
     def _deploy(self) -> compose.Deploy:
@@ -160,9 +190,16 @@ class CustomService(Service):
 
     def _variables(self, context: Context) -> dict[str, str]:
         own = {"PORT": str(self.port), "LOG_LEVEL": context.environment.log_level}
+        if self.webhooks():
+            own["WEBHOOK_SECRET_FILE"] = f"/run/secrets/{self._webhook_secret}"
         if context.traces:
             own["OTEL_EXPORTER_OTLP_ENDPOINT"] = context.traces
         return own | {key: value for lent in context.connections(self) for key, value in lent.environment.items()}
+
+
+def _path(hook: Webhook) -> str:
+    """Where in the service the call is answered; the templates answer there."""
+    return hook.path or f"/hasura/{'actions' if isinstance(hook, Action) else 'events'}/{hook.name}"
 
 
 def _kind(need: str) -> type[Service] | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nself_sdk import compose
+from nself_sdk.catalog import _hasura_metadata
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
 from nself_sdk.environment import Environment
@@ -73,12 +74,20 @@ class Hasura(Service):
         """What a service that uses Hasura waits for."""
         return {self.name: compose.DependsOn(condition="service_healthy")}
 
+    def entered(self) -> dict[str, compose.DependsOn]:
+        """What a service waits for whose actions or event triggers are in the metadata."""
+        return {f"{self.name}-metadata": compose.DependsOn(condition="service_completed_successfully")}
+
     def part(self, context: Context) -> compose.ComposeFile:
-        variables = settings(context, ADMIN_SECRET, self.unauthorized_role)
-        return compose.ComposeFile(
+        hooks = context.webhooks
+        called = {hook.secret: f"${{{hook.secret}}}" for hook in hooks}
+        variables = settings(context, ADMIN_SECRET, self.unauthorized_role) | called
+        names = [*(secret.name for secret in self.secrets()), *called]
+        file = compose.ComposeFile(
             services={self.name: engine(self, self.image, variables, context.the(Postgres).ready())},
-            secrets={secret.name: compose.Secret(environment=secret.name) for secret in self.secrets()},
+            secrets={name: compose.Secret(environment=name) for name in names},
         )
+        return file + _hasura_metadata.part(self, ADMIN_SECRET.name, hooks) if hooks else file
 
 
 def engine(
