@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
 from nself_sdk.deploy import images, lock, observing, releases, running
+from nself_sdk.deploy.probe import Probe, ProbeReport, probing
 from nself_sdk.deploy.progress import Progress, Report
 from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
@@ -95,7 +96,7 @@ class Deployment(RunningStack):
         """
         return self._observe(self.stack())[0]
 
-    def deploy(
+    def deploy(  # noqa: PLR0913 - its options are by keyword
         self,
         approved: Plan | None = None,
         *,
@@ -103,6 +104,7 @@ class Deployment(RunningStack):
         drain: float = 30,
         lock_wait: float = 0,
         message: str = "",
+        probe: Probe | None = None,
     ) -> Report:
         """Bring the host to what is declared, and wait until every service is healthy.
 
@@ -114,6 +116,7 @@ class Deployment(RunningStack):
             drain: seconds that an old container may take to end its requests.
             lock_wait: seconds to wait for another deploy to end.
             message: what this deploy is for, for the release and for whoever has to wait.
+            probe: traffic to send meanwhile; what became of it is told, and in the report.
 
         Raises:
             SecretError: a secret is missing or weak; nothing was touched.
@@ -126,7 +129,7 @@ class Deployment(RunningStack):
         with report.step("secrets", self._tell):
             self.folder.scaffold(self.project)
             stack = self.stack()
-        with self._locked(message, lock_wait):
+        with self._locked(message, lock_wait), self._probed(probe, report):
             with report.step("images", self._tell):
                 self._provide_images(stack)
             with report.step("plan", self._tell):
@@ -193,6 +196,13 @@ class Deployment(RunningStack):
         file = images.tagged(self.file, self.folder.path)
         wanted = observing.wanted(self.driver, stack, file, self.environment.name)
         return plan(wanted, observing.observed(self.driver, wanted, self.project.name)), wanted
+
+    def _probed(self, probe: Probe | None, report: Report) -> AbstractContextManager[object]:
+        def told(seen: ProbeReport) -> None:
+            report.probe = seen
+            self._tell(Progress("probe", str(seen)))
+
+        return probing(probe, told) if probe else nullcontext()
 
     def _locked(self, message: str, wait: float) -> AbstractContextManager[None]:
         def tell(text: str) -> None:

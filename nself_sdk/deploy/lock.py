@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -33,7 +33,7 @@ _POLL = 1.0
 @contextmanager
 def locked(  # noqa: PLR0913 - whom, what and why are three things
     driver: Driver, project: str, owner: str, message: str = "", *, wait: float = 0, tell: Callable[[str], None]
-) -> Iterator[None]:
+) -> Generator[None]:
     """Hold the project's lock on that host while the body runs.
 
     Args:

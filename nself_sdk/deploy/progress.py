@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nself_sdk.deploy.probe import ProbeReport
     from nself_sdk.deploy.releases import Release
     from nself_sdk.plan import Plan
 
@@ -43,6 +44,8 @@ class Report:
     #: What was changed, and the release that it became; None where nothing had to change.
     plan: Plan | None = None
     release: Release | None = None
+    #: What became of the traffic that ran meanwhile; None where there was none.
+    probe: ProbeReport | None = None
 
     @property
     def seconds(self) -> float:
@@ -50,7 +53,7 @@ class Report:
         return sum(step.seconds for step in self.steps)
 
     @contextmanager
-    def step(self, name: str, tell: Callable[[Progress], None]) -> Iterator[None]:
+    def step(self, name: str, tell: Callable[[Progress], None]) -> Generator[None]:
         """Measure a step and tell of its start and end."""
         tell(Progress(name, "..."))
         begin = time.monotonic()

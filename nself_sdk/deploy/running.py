@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from threading import Event, Thread
@@ -94,7 +94,7 @@ def _clear_leftovers(driver: Driver, project: str) -> None:
 
 
 @contextmanager
-def watched(rollout: Rollout, report: Report) -> Iterator[None]:
+def watched(rollout: Rollout, report: Report) -> Generator[None]:
     """Tell of every change of a service's state while the body runs."""
     done = Event()
     watcher = Thread(target=_watch, args=(rollout, report, done), daemon=True)

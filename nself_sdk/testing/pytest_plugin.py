@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    from nself_sdk.deploy.probe import Probing
     from nself_sdk.docker import Driver
     from nself_sdk.project import Declaration
     from nself_sdk.testing.stack import NselfStack
@@ -61,3 +63,22 @@ def nself_stack(nself_project: Declaration, nself_driver: Driver, pytestconfig: 
 
     with NselfStack(nself_project, driver=nself_driver, keep=bool(pytestconfig.getoption("--nself-keep"))) as stack:
         yield stack
+
+
+@pytest.fixture
+def nself_probe(nself_stack: NselfStack) -> Callable[..., AbstractContextManager[Probing]]:
+    """Traffic to `nself_stack` while a body runs: what a deploy, a restart or a migration costs its clients.
+
+    ::
+
+        def test_a_deploy_loses_nothing(nself_stack, nself_probe):
+            with nself_probe("api", "/healthz", rate=100) as traffic:
+                nself_stack.changed(next_version).deploy()
+            assert traffic.report.lost == 0
+    """
+    from nself_sdk.deploy import Request, probing  # noqa: PLC0415 - see the module's docstring
+
+    def sending(route: str, path: str = "/", **given: Any) -> AbstractContextManager[Probing]:
+        return probing(nself_stack.probe(Request(nself_stack.url(route, path)), **given))
+
+    return sending

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from nself_sdk import docker
-from nself_sdk.deploy import Deployment, Progress
+from nself_sdk.deploy import Deployment, Probe, Progress, Request
 from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError
+from nself_sdk.passes import Pass
 from nself_sdk.project import Declaration, Project, declared
 from nself_sdk.store import ProjectFolder, envfiles
 from nself_sdk.testing import reaper
@@ -142,6 +143,22 @@ class NselfStack:
         """What the service wrote."""
         return self.deployment.driver.logs(self.container(service).id, tail=tail)
 
+    def changed(self, declaration: Declaration | None = None) -> Deployment:
+        """The same stack as it is declared now, or as another declaration says: what a next deploy would bring.
+
+        ``stack.changed(project).deploy()``. Its name, its folder and its ports stay.
+        """
+        self._declaration = self._declaration if declaration is None else declaration
+        given = self.deployment
+        self._deployment = Deployment(
+            self._named, given.environment, self.folder, passes=self._passes(), driver=given.driver, tell=self._tell
+        )
+        return self._deployment
+
+    def probe(self, *requests: Request, **given: Any) -> Probe:
+        """Traffic to this stack's edge, for `nself_sdk.deploy.probing`; see `nself_sdk.deploy.Probe`."""
+        return Probe(requests, address=self.edge.address, authority=self.edge.authority, **given)
+
     def secret(self, name: str) -> str:
         """The value of a secret of this stack."""
         return self.folder.secrets(self.deployment.context)[name]
@@ -182,13 +199,11 @@ class NselfStack:
 
     def _deployed(self, place: Environment, driver: Driver) -> None:
         """Deploy; again with other ports when somebody took one of ours between choosing and using it."""
-        labels = {} if self.keep else reaper.labels()
-        passes = (published(self._publish), labelled(labels))
         for attempt in range(_ATTEMPTS):
             http, https = free_ports(2)
             facts = place.replace(http_port=http, https_port=https)
             self._deployment = Deployment(
-                self._named, facts, self.folder, passes=passes, driver=driver, tell=self._tell
+                self._named, facts, self.folder, passes=self._passes(), driver=driver, tell=self._tell
             )
             try:
                 self._deployment.deploy(timeout=self._timeout)
@@ -197,6 +212,9 @@ class NselfStack:
                     raise
             else:
                 return
+
+    def _passes(self) -> tuple[Pass, ...]:
+        return (published(self._publish), labelled({} if self.keep else reaper.labels()))
 
     def _named(self, environment: Environment) -> Project:
         """The user's project under our name; his own value stays as it is."""
