@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+
+import pytest
+from rig.shell import RigError, docker
+
 from nself_sdk import Environment, Functions, Project, render
 
 
@@ -25,3 +31,34 @@ def test_it_gets_no_credentials_that_nobody_gave_it():
     file = render(Project("shop").add(Functions()), "prod")
     assert file.services["functions"].secret_references == []
     assert "${" not in str(file.services["functions"].environment_map)
+
+
+@pytest.mark.docker
+def test_a_changed_file_answers_at_once_in_dev(rig_images, tmp_path):
+    rig_images(Functions().image)
+    service = render(Project("shop").add(Functions()), "dev").services["functions"]
+    (tmp_path / "hello.js").write_text('export default (_, res) => res.send("one");\n')
+    entry, *arguments = service.entrypoint
+    name = f"nself-test-functions-{uuid.uuid4().hex[:8]}"
+    variables = [f"--env={key}={value}" for key, value in service.environment_map.items()]
+    docker(
+        "run", "--detach", "--init", f"--name={name}", f"--volume={tmp_path}:/opt/project/functions", *variables,
+        f"--entrypoint={entry}", service.image, *arguments,
+    )  # fmt: skip
+    try:
+        assert eventually(name, "one")
+        (tmp_path / "hello.js").write_text('export default (_, res) => res.send("two");\n')
+        assert eventually(name, "two")
+    finally:
+        docker("rm", "-f", name)
+
+
+def eventually(name: str, wanted: str) -> bool:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            if docker("exec", name, "wget", "-q", "-O", "-", "http://127.0.0.1:3000/hello") == wanted:
+                return True
+        except RigError:
+            time.sleep(0.2)
+    return False
