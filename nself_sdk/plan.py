@@ -64,7 +64,8 @@ class Plan(Model):
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(change.service)}</td><td>{change.kind} {change.order}</td><td>{change.gap:.0f} s</td>"
+            f"<tr><td>{html.escape(change.service)}</td><td>{change.kind} {change.order}</td>"
+            f"<td>{change.gap:.0f} s</td>"
             f"<td>{'<br>'.join(map(html.escape, (*change.reasons, *change.risks)))}</td></tr>"
             for change in self.changes
         )

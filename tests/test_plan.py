@@ -87,7 +87,7 @@ def planned(case: Case) -> Plan:
         "release": ComposeFile.loads(BASE),
         "texts": {"edge": {path: sha(text) for path, text in TEXT.items()}},
     }
-    return plan(Wanted(**wanted), Observed(**{**observed, **case.observed}))
+    return plan(wanted, Observed(**{**observed, **case.observed}))
 
 
 KEEP = {"kind": "keep", "order": "", "gap": 0, "reasons": (), "risks": ()}
