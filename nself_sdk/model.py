@@ -34,7 +34,7 @@ class Model(BaseModel, metaclass=_Explaining):
         DeclarationError: a field is unknown or its value is wrong; every problem is listed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with other values, like `dataclasses.replace`."""

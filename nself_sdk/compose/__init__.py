@@ -9,6 +9,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from nself_sdk.compose.build import Build
 from nself_sdk.compose.container import Container, ServiceModel
 from nself_sdk.compose.deploy import (
@@ -25,10 +28,8 @@ from nself_sdk.compose.deploy import (
     UpdateConfig,
 )
 from nself_sdk.compose.element import Element
-from nself_sdk.compose.envfile import load_env, loads_env
 from nself_sdk.compose.file import ComposeFile, Include
 from nself_sdk.compose.health import Healthcheck
-from nself_sdk.compose.interpolation import interpolate
 from nself_sdk.compose.mounts import (
     BindOptions,
     Device,
@@ -42,8 +43,6 @@ from nself_sdk.compose.mounts import (
 )
 from nself_sdk.compose.networks import External, Ipam, IpamConfig, Network, ServiceNetwork
 from nself_sdk.compose.ports import Port
-from nself_sdk.compose.python_source import names_in, to_python
-from nself_sdk.compose.resolution import config_arguments, resolved
 from nself_sdk.compose.resources import (
     BlkioConfig,
     BlkioLimit,
@@ -71,6 +70,23 @@ from nself_sdk.compose.service import (
 from nself_sdk.compose.storage import Config, Model, Secret, Volume
 from nself_sdk.compose.units import byte_size, duration
 from nself_sdk.compose.values import Interpolated
+
+if TYPE_CHECKING:
+    from nself_sdk.compose.envfile import load_env, loads_env
+    from nself_sdk.compose.interpolation import interpolate
+    from nself_sdk.compose.python_source import names_in, to_python
+    from nself_sdk.compose.resolution import config_arguments, resolved
+
+# What only reading and converting files needs: looked up on first use, so that declaring a project stays quick.
+_PLACES = {
+    "config_arguments": "resolution",
+    "interpolate": "interpolation",
+    "load_env": "envfile",
+    "loads_env": "envfile",
+    "names_in": "python_source",
+    "resolved": "resolution",
+    "to_python": "python_source",
+}
 
 __all__ = [
     "BindOptions",
@@ -141,3 +157,9 @@ __all__ = [
     "resolved",
     "to_python",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -9,14 +9,12 @@ from pydantic import Field, PrivateAttr, ValidationError
 from nself_sdk.compose import addition
 from nself_sdk.compose.element import Element, build, plain
 from nself_sdk.compose.files import LARGEST_FILE, read_text
-from nself_sdk.compose.interpolation import interpolate_tree
 from nself_sdk.compose.networks import Network
 from nself_sdk.compose.problems import problems_of
 from nself_sdk.compose.service import Job, Service
 from nself_sdk.compose.storage import Config, Model, Secret, Volume
 from nself_sdk.compose.tree import Path, Tag, dotted
 from nself_sdk.compose.values import Key, Mapping, Maybe, Sequence, StringOrList
-from nself_sdk.compose.writing import to_yaml
 from nself_sdk.errors import DeclarationError, Problem
 
 Name = tuple[str, str]
@@ -122,6 +120,8 @@ class ComposeFile(Element):
             DeclarationError: with a problem for each value that names a variable which is not set.
         """
         complaints: dict[Path, str] = {}
+        from nself_sdk.compose.interpolation import interpolate_tree  # noqa: PLC0415 - lazy, see above
+
         filled = interpolate_tree(plain(self), variables, complaints, blank=blank)
         if complaints:
             raise DeclarationError([Problem(dotted(path), what) for path, what in complaints.items()])
@@ -134,6 +134,8 @@ class ComposeFile(Element):
 
     def to_yaml(self) -> str:
         """The file's text: deterministic, in the order of the specification, exactly what is declared here."""
+        from nself_sdk.compose.writing import to_yaml  # noqa: PLC0415 - lazy, see above
+
         return to_yaml(self, self.tags)
 
     def owned_by(self, owner: str) -> Self:
