@@ -38,9 +38,11 @@ format: $(BIN)/.ready ## Put the source into its form
 
 bench: $(BIN)/.ready ## Speed, as ratios against something real in the same run
 	$(BIN)/python -m tests.bench
+	$(BIN)/python tests/bench/compose.py
 
 docs: $(BIN)/.ready ## The documentation as a site, in site/
 	@$(BIN)/pip install -q -e '.[docs]'
+	$(BIN)/python tests/compose/reference.py docs/compose-reference.md
 	$(BIN)/mkdocs build --strict
 
 clean: ## Remove what the targets made, except the demo's data
