@@ -151,10 +151,15 @@ def test_it_is_nobody_in_its_container(stack: NselfStack, name: str) -> None:
 
 @every_service
 def test_its_log_lines_are_json_with_the_id_of_the_request_at_the_edge(stack: NselfStack, name: str) -> None:
-    answer = stack.request("GET", name, "/")
-    logs = "".join(docker("logs", each) + "\n" for each in containers(stack, name))
-    lines = [json.loads(line) for line in logs.splitlines() if line]
-    assert answer.headers["X-Request-ID"] in {line.get("request_id") for line in lines}
+    asked = stack.request("GET", name, "/").headers["X-Request-ID"]
+    # The line is written when the answer has gone out.
+    for _ in range(20):
+        logs = "".join(docker("logs", each) + "\n" for each in containers(stack, name))
+        lines = [json.loads(line) for line in logs.splitlines() if line]
+        if asked in {line.get("request_id") for line in lines}:
+            break
+        time.sleep(0.2)
+    assert asked in {line.get("request_id") for line in lines}
     assert {line["service"] for line in lines} == {name}
 
 
