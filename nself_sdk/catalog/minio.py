@@ -158,7 +158,8 @@ class Minio(Service):
             steps += [f"mc mb --ignore-existing own/{bucket}", f"mc anonymous set {access} own/{bucket}"]
         for user in users:
             steps += [
-                f'mc admin user add own {user.name} "$$(cat /run/secrets/{user.bucket_password.name})"',
+                # Its secret key through standard input: an argument would show in the host's process list.
+                f"mc admin user add own {user.name} </run/secrets/{user.bucket_password.name}",
                 f"mc admin policy create own {user.name} /policies/{user.name}.json",
                 # Attaching what is attached already is an error of its own.
                 f"mc admin policy detach own {user.name} --user {user.name} || true",

@@ -45,4 +45,7 @@ def test_mlflow_gets_a_user_that_sees_its_bucket_alone():
 
 
 def test_passwords_are_in_no_argument_of_the_rendered_file():
-    assert "$$(cat /run/secrets/MINIO_ROOT_PASSWORD)" in steps(Minio())
+    script = steps(Minio(), Mlflow())
+    assert "MC_HOST_own=http://minio:" in script.splitlines()[0]
+    assert "mc admin user add own mlflow </run/secrets/MLFLOW_S3_PASSWORD" in script
+    assert not [line for line in script.splitlines()[1:] if "$$(cat" in line]

@@ -51,8 +51,8 @@ def main(words: list[str]) -> int:
             return _ready()
         case ["mb", "--ignore-existing", target]:
             return _make(target)
-        case ["admin", "user", "add", alias, name, secret]:
-            return _add_user(alias, name, secret)
+        case ["admin", "user", "add", alias, name]:
+            return _add_user(alias, name, sys.stdin.readline().rstrip("\n"))
         case ["anonymous", "set", "private", _] | ["admin", "policy", "create" | "attach" | "detach", *_]:
             return 0
     print(f"mc stand-in: cannot {' '.join(words[:3])}", file=sys.stderr)
