@@ -64,9 +64,15 @@ def read(path: Path) -> dict[str, str]:
     return {name: variable.value for name, variable in located(path).items()}
 
 
+def _line(binding: Binding) -> int:
+    """The line that the name is on: a binding begins with the blank lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
 def _variable(path: Path, binding: Binding) -> Variable:
     raw = binding.original.string.partition("=")[2].lstrip()
-    return Variable(binding.key or "", binding.value or "", path, binding.original.line, quoted=raw.startswith("'"))
+    return Variable(binding.key or "", binding.value or "", path, _line(binding), quoted=raw.startswith("'"))
 
 
 def read_text(path: Path) -> str:
@@ -91,7 +97,7 @@ def read_text(path: Path) -> str:
 
 
 def _problems(path: Path, binding: Binding) -> Iterator[Problem]:
-    where = f"{path}:{binding.original.line}"
+    where = f"{path}:{_line(binding)}"
     if binding.error:
         value = binding.original.string.partition("=")[2].lstrip()
         what = "a quote is opened and not closed" if value[:1] in {"'", '"'} else "is not NAME=value"

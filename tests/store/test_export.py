@@ -1,0 +1,98 @@
+"""A project in its two forms: a stack.py and env files render the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nself_sdk import render
+from nself_sdk.errors import DeclarationError
+from nself_sdk.store import ProjectFolder, export
+
+STACK = """
+from nself_sdk import *
+from nself_sdk.project import Route
+
+project = (
+    Project("shop")
+    .add(Hasura(route="graphql", environment={"HASURA_GRAPHQL_CORS_DOMAIN": "https://$$x"}))
+    .add(Auth(smtp=Smtp(host="smtp.a.org", user="u", sender="a b <a@a.org>", secure=True)))
+    .add(Postgres(port=None, memory="2g"))
+    .add(Minio(buckets=("one", "two")))
+    .add(Monitoring())
+    .add(CustomService("api", "fastapi-py", 8001, route=None, needs=["postgres"], environment={"A": "1"}))
+    .add(CustomService("web-api", "express-js", 8002, replicas=2, cpus=0.5))
+    .add(FrontendApp("web", port=3001, route="app"))
+    .add(RemoteSchema("app1", domain="api.app1.com"))
+    .add(Route(name="api2", service="hasura", port=8080))
+)
+"""
+ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> ProjectFolder:
+    path = tmp_path / "shop"
+    (path / ".environments" / "prod").mkdir(parents=True)
+    (path / "stack.py").write_text(STACK, encoding="utf-8")
+    (path / ".env").write_text("BASE_DOMAIN=shop.org\nAPI_KEY=hunter2\n", encoding="utf-8")
+    (path / ".environments/prod/.env").write_text("BASE_DOMAIN=shop.com\nLOG_LEVEL=error\n", encoding="utf-8")
+    (path / ".environments/prod/server.json").write_text('{"host": "vps"}', encoding="utf-8")
+    return ProjectFolder(path)
+
+
+def rendered(folder: ProjectFolder) -> list[str]:
+    places = [folder.environment(name) for name in ENVIRONMENTS]
+    return [render(folder.project(place), place).to_yaml() for place in places]
+
+
+def test_the_round_trip_renders_equal_in_every_environment(shop: ProjectFolder, tmp_path: Path) -> None:
+    export.write(shop, tmp_path / "env")
+    export.write(ProjectFolder(tmp_path / "env"), tmp_path / "python")
+    assert not (tmp_path / "env" / "stack.py").exists()
+    assert (tmp_path / "python" / "stack.py").exists()
+    wanted = rendered(shop)
+    assert rendered(ProjectFolder(tmp_path / "env")) == wanted
+    assert rendered(ProjectFolder(tmp_path / "python")) == wanted
+
+
+def test_what_differs_between_environments_stays_different(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / ".environments/prod").mkdir(parents=True)
+    (source / ".env").write_text("PROJECT_NAME=a\nREDIS_ENABLED=true\n")
+    (source / ".environments/prod/.env").write_text("REDIS_ENABLED=false\nMINIO_ENABLED=true\n")
+    folder = ProjectFolder(source)
+    export.write(folder, tmp_path / "python")
+    assert 'if env.name == "prod":' in (tmp_path / "python/stack.py").read_text()
+    assert rendered(ProjectFolder(tmp_path / "python")) == rendered(folder)
+    export.write(ProjectFolder(tmp_path / "python"), tmp_path / "env")
+    assert rendered(ProjectFolder(tmp_path / "env")) == rendered(folder)
+
+
+def test_no_secret_is_exported(shop: ProjectFolder, tmp_path: Path) -> None:
+    shop.generate_secrets(shop.project(shop.environment("prod")).context(shop.environment("prod")))
+    export.write(shop, tmp_path / "env")
+    texts = [path.read_text() for path in (tmp_path / "env").rglob("*") if path.is_file()]
+    assert not [text for text in texts if "hunter2" in text]
+    assert not list((tmp_path / "env").rglob(".env.secrets"))
+
+
+def test_nothing_that_exists_is_overwritten(shop: ProjectFolder, tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / ".env").write_text("KEEP=1\n")
+    with pytest.raises(DeclarationError, match="is already there"):
+        export.write(shop, tmp_path / "env")
+    assert (tmp_path / "env" / ".env").read_text() == "KEEP=1\n"
+
+
+def test_what_no_variable_says_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "stack.py").write_text(
+        "from nself_sdk import *\nproject = Project('a').add(Redis(name='cache')).add(ComposeFile(services={}))\n"
+    )
+    with pytest.raises(DeclarationError) as caught:
+        export.write(ProjectFolder(source), tmp_path / "env")
+    assert sorted(problem.where for problem in caught.value.problems) == ["a", "cache.name"]
+    assert not (tmp_path / "env").exists()
