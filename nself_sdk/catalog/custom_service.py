@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from inspect import getmembers, isclass
 from pkgutil import iter_modules
@@ -152,7 +153,7 @@ class CustomService(Service):
             image=f"{context.project}-{self.name}",
             build=compose.Build(context=f"./services/{self.name}"),
             command=list(self.command) or None,
-            environment={**self._variables(context), **self.environment},
+            environment={**self._variables(context, lent), **self.environment},
             secrets=list(secrets) or None,
             depends_on=self._waits(context, lent) or None,
             healthcheck=compose.Healthcheck(test=["CMD", *check, *([self.health] if self.health else [])]),
@@ -188,13 +189,13 @@ class CustomService(Service):
             volumes=[f"{folder}/{reload.source}:{reload.target}:ro"],
         )
 
-    def _variables(self, context: Context) -> dict[str, str]:
+    def _variables(self, context: Context, lent: Iterable[Connection]) -> dict[str, str]:
         own = {"PORT": str(self.port), "LOG_LEVEL": context.environment.log_level}
         if self.webhooks():
             own["WEBHOOK_SECRET_FILE"] = f"/run/secrets/{self._webhook_secret}"
         if context.traces:
             own["OTEL_EXPORTER_OTLP_ENDPOINT"] = context.traces
-        return own | {key: value for lent in context.connections(self) for key, value in lent.environment.items()}
+        return own | {key: value for connection in lent for key, value in connection.environment.items()}
 
 
 def _path(hook: Webhook) -> str:
@@ -202,6 +203,7 @@ def _path(hook: Webhook) -> str:
     return hook.path or f"/hasura/{'actions' if isinstance(hook, Action) else 'events'}/{hook.name}"
 
 
+@cache
 def _kind(need: str) -> type[Service] | None:
     """The kind of service of that name in the catalog, if it offers a connection."""
     word = need.replace("-", "_")
