@@ -40,6 +40,8 @@ class Mlflow(Service):
     bucket: str = Field(default="mlflow", pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")
     #: Where there is a `Minio`: the password of its own user there, which sees this bucket alone.
     bucket_password: Secret = Secret(name="MLFLOW_S3_PASSWORD")
+    #: With more than one, uvicorn kills a worker that is too busy to answer it for five seconds, as when it starts.
+    workers: int = Field(default=1, ge=1)
     memory: str = "2g"
 
     def requires(self) -> tuple[type[Service], ...]:
@@ -62,7 +64,7 @@ class Mlflow(Service):
         secrets = [_DB_PASSWORD, *([self.bucket_password] if stores else [])]
         service = compose.Service(
             image=self.image,
-            command=["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "2"],  # noqa: S104 - inside
+            command=["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", str(self.workers)],  # noqa: S104 - inside
             environment={**self._variables(context), **self._artifacts(context), **self.environment},
             depends_on={**context.the(Postgres).ready(), **(stores[0].ready() if stores else {})},
             volumes=None if stores else [f"{self.name}-data:/artifacts"],
