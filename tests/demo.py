@@ -89,9 +89,9 @@ def free_port() -> int:
 
 def ensure_images(deployment: Deployment) -> None:
     """Where no registry answers, the images are built from packages; elsewhere the ordinary ones are pulled."""
-    from rig.images import describe, ensure_images  # noqa: PLC0415 - tests only
+    from rig.images import describe, ensure_images
 
-    from nself_sdk import resources  # noqa: PLC0415
+    from nself_sdk import resources
 
     references = {service.image for service in deployment.file.services.values() if service.build is None}
     dockerfile = (resources.folder("templates") / "fastapi-py" / "Dockerfile.j2").read_text(encoding="utf-8")

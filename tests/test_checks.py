@@ -8,7 +8,9 @@ from nself_sdk import Auth, ComposeFile, CustomService, DeclarationError, Enviro
 from nself_sdk.checks import RULES, check, problems
 from nself_sdk.compose import Build, Config, DependsOn, Port, Secret, Service, ServiceConfig, Volume
 
-DEV, PROD = Environment.named("dev"), Environment.named("prod")
+# Without what prod wants of a whole stack: those rules have tests of their own.
+LENIENT = {"monitoring_required": False, "real_mail_required": False}
+DEV, PROD = Environment.named("dev"), Environment.named("prod", **LENIENT)
 REMOTE = PROD.replace(remote=True)
 
 
@@ -24,7 +26,7 @@ def found(environment: Environment = PROD, /, **sections: object) -> list[str]:
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_the_catalog_has_no_problems(environment: str) -> None:
     project = Project("shop").add(Hasura()).add(Auth()).add(Redis()).add(CustomService("api2", "fastapi-py", 8001))
-    place = Environment.named(environment)
+    place = Environment.named(environment, **LENIENT)
     assert problems(render(project, place), place) == ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nself_sdk.checks.rules import Rule
 from nself_sdk.compose import ComposeFile
 from nself_sdk.environment import Environment
 from nself_sdk.errors import Problem
@@ -35,3 +36,6 @@ def _running(file: ComposeFile, program: str) -> list[str]:
     """The services whose image is that program's, whoever built it."""
     images = {name: (service.image or "").partition("@")[0] for name, service in file.services.items()}
     return [name for name, image in images.items() if image.rpartition("/")[2].partition(":")[0] == program]
+
+
+POLICIES: tuple[Rule, ...] = (monitored, real_mail)

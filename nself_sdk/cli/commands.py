@@ -84,12 +84,14 @@ def build(
 
     Example: nself-sdk build prod --out rendered/prod
     """
-    from nself_sdk.checks import check
+    from nself_sdk.checks import POLICIES, RULES, check, problems
     from nself_sdk.render import render
 
     folder, environment, project = declared(context, env, frontends)
     file = render(project, environment)
-    check(file, environment)
+    check(file, environment, RULES)
+    for problem in problems(file, environment, POLICIES):
+        typer.echo(f"before a deploy: {problem}", err=True)
     for path in [*folder.scaffold(project), *folder.write(file, out)]:
         typer.echo(f"wrote {path}")
 

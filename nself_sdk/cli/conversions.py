@@ -30,3 +30,18 @@ def export(
 
     for path in export.write(opened(context), target, form):
         typer.echo(f"wrote {path}")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A Compose file.")] = Path("docker-compose.yml"),
+) -> None:
+    """Write a stack.py that declares what a Compose file declares. The Compose file stays as it is.
+
+    Example: nself-sdk import docker-compose.yml
+    """
+    from nself_sdk.store import export
+
+    typer.echo(f"wrote {export.from_compose(source, opened(context).path / 'stack.py')}")
+    typer.echo(f"next: move {source} away, because nself-sdk build writes docker-compose.yml anew")
