@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-import nself_sdk
+from nself_sdk.compose import ComposeFile, names_in, to_python
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model
-from nself_sdk.project import Project
+from nself_sdk.project import Project, name_of
 from nself_sdk.store import declaration, declaring, envfiles, kinds, secrets
 from nself_sdk.store.folder import ProjectFolder
 
@@ -42,6 +43,23 @@ def write(folder: ProjectFolder, target: Path, form: Form | None = None) -> list
     for path, text in texts.items():
         envfiles.write(path, text)
     return [*texts, *_write_variables(target, variables), *_copy_servers(folder, target)]
+
+
+def from_compose(source: Path, target: Path) -> Path:
+    """Write a ``stack.py`` that declares what a Compose file declares, as typed Python.
+
+    Raises:
+        DeclarationError: the file is wrong, or ``target`` is already there.
+    """
+    if target.exists():
+        raise DeclarationError(Problem(str(target), "is already there", "move it away, or name another folder with -C"))
+    file = ComposeFile.load(source)
+    name = file.name or name_of(source.resolve().parent)
+    names = _listed({"ComposeFile", *names_in(file)})
+    head = f'"""The stack, imported from {source.name} by nself-sdk."""\n\nfrom nself_sdk import Project\n'
+    body = f'project = Project("{Project(name).name}").add(\n    {to_python(file, indent=1)}\n)\n'
+    envfiles.write(target, f"{head}from nself_sdk.compose import {names}\n\n{body}")
+    return target
 
 
 def _about_the_place(variables: Mapping[str, str]) -> dict[str, str]:
@@ -108,7 +126,8 @@ def _imported(kind: type[Any], imports: dict[str, set[str]]) -> str:
     if not kind.__module__.startswith("nself_sdk."):
         what = "is a class of your own, which the exported text would not find"
         raise DeclarationError(Problem(kind.__name__, what, "export without it, and add it afterwards"))
-    public = kind.__name__ in nself_sdk.__all__
+    # By name: the public names are above this room.
+    public = kind.__name__ in import_module("nself_sdk").__all__
     imports.setdefault("nself_sdk" if public else kind.__module__, set()).add(kind.__name__)
     return kind.__name__
 

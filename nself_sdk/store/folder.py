@@ -167,8 +167,15 @@ class ProjectFolder:
 
         Returns:
             The paths written, the Compose file first.
+
+        Raises:
+            DeclarationError: a Compose file of the user's own is in the way.
         """
         target = out or self.path
+        present = target / "docker-compose.yml"
+        if present.is_file() and not envfiles.read_text(present).startswith(_BANNER.partition(":")[0]):
+            fix = "move it away, or write elsewhere with --out"
+            raise DeclarationError(Problem(str(present), "was not rendered by nself-sdk", fix))
         written = {target / "docker-compose.yml": _BANNER + file.to_yaml()}
         for name, config in file.configs.items():
             if config.content:

@@ -121,5 +121,6 @@ project = (
 .env.local
 /docker-compose.yml
 /rendered/
+.current-env
 """,
 }
