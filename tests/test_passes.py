@@ -34,7 +34,9 @@ def test_services_restart_as_the_environment_says(environment: Environment, rest
 
 def test_logs_do_not_fill_the_disk() -> None:
     found = logging(of(), PROD).services["web"].logging
-    assert found == Logging(driver="json-file", options={"max-size": "10m", "max-file": "3"})
+    assert found is not None
+    assert found.driver == "json-file"
+    assert {"max-size": "10m", "max-file": "3"}.items() <= (found.options or {}).items()
     mine = Logging(driver="syslog")
     assert logging(of(logging=mine), PROD).services["web"].logging == mine
 
