@@ -137,8 +137,9 @@ class CustomService(Service):
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
         if not self._is_served:
             return ()
-        hidden = ("/metrics", "/hasura/", *(hook.path for hook in (*self.actions, *self.events) if hook.path))
-        return (Route(name=self.route or self.name, port=self.port, hidden=hidden),)
+        hooks = (*self.actions, *self.events)
+        called = ("/hasura/", *(hook.path for hook in hooks if hook.path)) if hooks else ()
+        return (Route(name=self.route or self.name, port=self.port, hidden=("/metrics", *called)),)
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
         return (Metrics(port=self.port),)
