@@ -13,6 +13,7 @@ from nself_sdk.errors import DeclarationError, Problem, SecretError
 from nself_sdk.project import Context, Project, Secret
 from nself_sdk.store import cascade, envfiles, facts, scaffold, secrets, server, stack
 from nself_sdk.store.envfiles import Variable
+from nself_sdk.store.relocation import relocated
 from nself_sdk.store.server import Server
 
 _CURRENT = ".current-env"
@@ -176,7 +177,8 @@ class ProjectFolder:
         if present.is_file() and not envfiles.read_text(present).startswith(_BANNER.partition(":")[0]):
             fix = "move it away, or write elsewhere with --out"
             raise DeclarationError(Problem(str(present), "was not rendered by nself-sdk", fix))
-        written = {target / "docker-compose.yml": _BANNER + file.to_yaml()}
+        text = relocated(file, self.path, target).to_yaml()
+        written = {target / "docker-compose.yml": _BANNER + text}
         for name, config in file.configs.items():
             if config.content:
                 written[target / "rendered" / _HASH.sub("", Path(name).name)] = config.content.replace("$$", "$")
