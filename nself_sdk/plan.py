@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.model import Model
@@ -199,7 +199,7 @@ def _order(service: Service, now: Iterable[Container]) -> Order:
     """Old and new can only run side by side when they share neither data nor a port nor a name."""
     owns = [mount for mount in service.volume_mounts if mount.type in {"volume", "bind"}]
     alone = owns or service.port_mappings or service.container_name or service.network_mode
-    broken = any(not container.running or container.health == "unhealthy" for container in now)
+    broken = all(not container.running or container.health == "unhealthy" for container in now)
     return "stop-first" if alone or broken else "start-first"
 
 
@@ -228,10 +228,11 @@ def sha(text: str) -> str:
 
 
 def _digest(*parts: object) -> str:
-    plain = json.dumps(
-        parts, sort_keys=True, default=lambda value: dict(value) if isinstance(value, Mapping) else str(value)
-    )
-    return sha(plain)[:16]
+    return sha(json.dumps(parts, sort_keys=True, default=_plain))[:16]
+
+
+def _plain(value: object) -> object:
+    return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else str(value)
 
 
 def _short(image: str) -> str:

@@ -193,6 +193,13 @@ AS_DECLARED = CASES[0]
 CHANGED = next(case for case in CASES if case.says == "another image")
 
 
+def test_a_broken_container_beside_a_healthy_one_costs_no_gap() -> None:
+    """What a deploy that was killed leaves behind."""
+    both = (container("api"), container("api", id="new", name="shop-api-2", number=2, health="unhealthy"))
+    made = planned(Case("", "api", {}, observed={"containers": (*(container(n) for n in ORDER if n != "api"), *both)}))
+    assert [(c.service, c.order) for c in made.pending] == [("api", "start-first")]
+
+
 # --- order ----------------------------------------------------------------------------------------------------------
 
 

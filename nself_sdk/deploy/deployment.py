@@ -141,7 +141,7 @@ class Deployment(RunningStack):
             rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
             with report.step("start", self._tell):
                 running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
-            if fresh.pending or not history:
+            if fresh.pending or not releases.is_newest(history, stack.file, wanted.fingerprints):
                 report.release = self._record(stack, wanted, report, message)
         return report
 
@@ -172,6 +172,7 @@ class Deployment(RunningStack):
             wanted = Wanted(file=self.file, environment=self.environment.name, hashes={})
             rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
             with report.step("start", self._tell):
+                running.clear_leftovers(self.driver, self.project.name)
                 report.plan = running.restore(rollout, release, stack)
             back = release.replace(message=f"rollback to {release.number}", who=revision.operator())
             report.release = releases.keep(self.driver, back)

@@ -35,6 +35,14 @@ nginx -t -q
 nginx -s reload
 """
 
+_FORGET = """\
+set -eu
+cd {folder} 2>/dev/null || exit 0
+set -- *.map *.conf
+rm -f "$@"
+if [ "$*" != "*.map *.conf" ]; then nginx -t -q; nginx -s reload; fi
+"""
+
 _RELOAD = """\
 set -eu
 while read -r path text; do
@@ -85,6 +93,10 @@ class Edge:
         if names:
             script = _REMOVE.format(folder=self.folder, names=" ".join(names))
             self._run(script, "", f"point nginx at {service} by name")
+
+    def unpin_all(self) -> None:
+        """Find every service by its name: also those that a deploy left pinned when it was killed."""
+        self._run(_FORGET.format(folder=self.folder), "", "point nginx at the services by name")
 
     def answers(self, service: str, container: Container) -> bool:
         """Whether the container answers http, any status, on every port of the service, asked from the edge."""

@@ -28,6 +28,7 @@ _IMAGE = "nself-lock:1"
 #: Seconds between two signs of life, and after how many without one the holder counts as dead.
 _BEAT, _DEAD = 5.0, 30.0
 _POLL = 1.0
+_ATTEMPTS = 3
 
 
 @contextmanager
@@ -57,8 +58,7 @@ def locked(  # noqa: PLR0913 - whom, what and why are three things
     finally:
         done.set()
         beating.join()
-        for container in driver.marked(f"{_TOKEN}={token}"):
-            driver.remove(container.id)
+        _release(driver, token)
 
 
 def holder(driver: Driver, project: str) -> Container | None:
@@ -99,6 +99,21 @@ def _is_dead(driver: Driver, lock: Container) -> bool:
 def _clear(driver: Driver, lock: Container) -> None:
     for sign in driver.marked(f"{_TOKEN}={lock.labels.get(_TOKEN, '')}"):
         driver.remove(sign.id)
+
+
+def _release(driver: Driver, token: str) -> None:
+    """Remove the lock and its signs of life. One call that fails must not make the next deploy wait: it is repeated."""
+    failure: BaseException | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            for container in driver.marked(f"{_TOKEN}={token}"):
+                driver.remove(container.id)
+        except (DriverError, KeyboardInterrupt) as error:
+            failure = error
+        else:
+            break
+    if failure:
+        raise failure
 
 
 def _beat(driver: Driver, project: str, token: str, done: threading.Event) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import Field
@@ -75,6 +76,11 @@ def chosen(releases: tuple[Release, ...], number: int | None) -> Release:
     known = ", ".join(str(release.number) for release in releases) or "none"
     what = "there is no release before the present one" if number is None else f"there is no release {number}"
     raise DeclarationError(Problem("release", what, f"the host keeps: {known}"))
+
+
+def is_newest(releases: tuple[Release, ...], file: str, fingerprints: Mapping[str, str]) -> bool:
+    """Whether the newest release is this one: a deploy that was cut off may have changed all and kept nothing."""
+    return bool(releases) and (releases[0].file, releases[0].fingerprints) == (file, dict(fingerprints))
 
 
 def refuse_stranger(history: tuple[Release, ...], environment: str) -> None:

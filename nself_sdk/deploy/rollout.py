@@ -84,17 +84,24 @@ class Rollout:
         for service in services:
             self._healthy(service)
 
+    def settle(self) -> None:
+        """Nothing is under way any more: what an earlier deploy left pinned when it was killed is found by name again.
+
+        Otherwise the edge would keep an address that nobody has after the next restart.
+        """
+        if gate := Edge.of(self.driver, self.file, self.driver.containers(self.stack.project)):
+            gate.unpin_all()
+
     def _start_first(self, service: str) -> None:
         """New containers beside the old; the edge moves to them when they are healthy; the old are drained."""
-        old = [c for c in self._containers(service) if c.running]
+        old = self._present(service)
         gate = Edge.of(self.driver, self.file, self.driver.containers(self.stack.project))
         known = {container.id for container in old}
         try:
             if gate:
-                gate.pin(service, old)
-            self._up(
-                service, "--no-recreate", "--scale", f"{service}={len(old) + replicas(self.file.services[service])}"
-            )
+                gate.pin(service, [c for c in old if c.health in {"healthy", "none"}] or old)
+            count = len(old) + replicas(self.file.services[service])
+            self._up(service, "--no-recreate", "--scale", f"{service}={count}")
             new = self._healthy(service, except_for=known)
             self._ask(gate, service, new)
             if gate:
@@ -106,6 +113,14 @@ class Rollout:
         self._remove(old, self._grace(service))
         if gate:
             gate.unpin(service)
+
+    def _present(self, service: str) -> list[Container]:
+        """The service's running containers; the others go, because Compose would start them instead of new ones."""
+        found = self._containers(service)
+        for container in found:
+            if not container.running:
+                self.driver.remove(container.id)
+        return [container for container in found if container.running]
 
     def _abandon(self, service: str, known: set[str], gate: Edge | None) -> None:
         """Stop what was started; it stays, stopped, to be looked at. The old containers serve on."""

@@ -33,11 +33,12 @@ def carry_out(rollout: Rollout, made: Plan, report: Report, before: Release | No
     Raises:
         DriverError: a change failed; if the way back failed too, the error tells both.
     """
-    _clear_leftovers(rollout.driver, rollout.stack.project)
+    clear_leftovers(rollout.driver, rollout.stack.project)
     try:
         with watched(rollout, report):
             for is_new, changes in groupby(made.pending, key=_is_new):
                 _apply(rollout, list(changes), together=is_new)
+        rollout.settle()
     except BaseException as failure:
         if before is not None:
             _go_back(rollout, before, stack_of(before.file), failure)
@@ -84,7 +85,7 @@ def restore(rollout: Rollout, release: Release, stack: Stack) -> Plan:
     return back
 
 
-def _clear_leftovers(driver: Driver, project: str) -> None:
+def clear_leftovers(driver: Driver, project: str) -> None:
     """Remove the stopped containers that an earlier failure left beside running ones."""
     containers = driver.containers(project)
     kept = {container.id for container in observing.serving(containers)}

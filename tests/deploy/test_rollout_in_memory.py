@@ -1,0 +1,95 @@
+"""A rollout in a host's memory: which containers the edge is pointed at, and what is cleared away."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from fakehost import FakeHost
+
+from nself_sdk import Deployment, Environment, Hasura, Project
+from nself_sdk.deploy import edge, lock, rollout, running
+from nself_sdk.errors import DriverError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca")
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in (
+        (edge, "_SETTLES", 0),
+        (rollout, "_POLL", 0),
+        (running, "_POLL_SECONDS", 60),
+        (lock, "_BEAT", 60),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    made = FakeHost()
+    deployment(made, tmp_path).deploy()
+    made.calls = []
+    return made
+
+
+def deployment(host: FakeHost, folder: Path, level: str = "info") -> Deployment:
+    shop = Project("shop").add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
+    return Deployment(shop, STAGING, folder, driver=host)
+
+
+def pins(host: FakeHost) -> list[list[str]]:
+    """The addresses that the edge was given, one list for each time."""
+    scripts = [str(call.options.get("stdin", "")) for call in host.calls if call.verb == "exec"]
+    texts = [base64.b64decode(line.split()[1]).decode() for script in scripts for line in script.splitlines() if line]
+    return [[w.removesuffix(":8080;") for w in t.split() if ":8080" in w] for t in texts if t.startswith("upstream")]
+
+
+def hasura(host: FakeHost) -> list[str]:
+    return [c.addresses["default"] for c in host.made.values() if c.service == "hasura"]
+
+
+def test_the_edge_serves_from_the_old_until_the_new_is_healthy_and_then_from_the_new_alone(
+    host: FakeHost, tmp_path: Path
+) -> None:
+    old = hasura(host)
+    deployment(host, tmp_path, "debug").deploy()
+    assert pins(host) == [old, hasura(host)]
+    assert old != hasura(host)
+
+
+def test_what_a_killed_deploy_left_half_started_gets_no_request(host: FakeHost, tmp_path: Path) -> None:
+    [old] = [c for c in host.made.values() if c.service == "hasura"]
+    half = replace(
+        old, id="half", name="shop-hasura-9", number=9, health="unhealthy", addresses={"default": "10.9.9.9"}
+    )
+    host.made["half"] = half
+    deployment(host, tmp_path, "debug").deploy()
+    assert pins(host)[0] == [old.addresses["default"]]
+    assert "half" not in host.made
+
+
+def test_a_pin_that_a_killed_deploy_left_is_taken_away_though_nothing_changed(host: FakeHost, tmp_path: Path) -> None:
+    report = deployment(host, tmp_path).deploy()
+    assert report.plan is not None
+    assert report.plan.pending == ()
+    scripts = [call.arguments[1][-1] for call in host.calls if call.verb == "exec"]
+    assert any("*.map *.conf" in script and "nginx -s reload" in script for script in scripts)
+
+
+def test_a_deploy_cut_off_before_it_was_kept_becomes_a_release_the_next_time(host: FakeHost, tmp_path: Path) -> None:
+    next_one = deployment(host, tmp_path, "debug")
+    keeps = host._answers["load"]
+    host.answer("load", DriverError("cut"))
+    with pytest.raises(DriverError):
+        next_one.deploy()
+    host._answers["load"] = keeps
+    report = next_one.deploy()
+    assert report.plan is not None
+    assert report.plan.pending == ()
+    assert [release.number for release in next_one.releases()] == [2, 1]
