@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -128,14 +127,21 @@ class Forward:
 
     def ready(self) -> None:
         """See `Line.ready`."""
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            if (error := self.lost()) is not None:
-                raise error
-            if self._socket.exists() and self._answers(deadline - time.monotonic()):
-                return
-            time.sleep(_POLL)
-        raise ssh_failures.timed_out(self._target, _READY_SECONDS)
+        from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed  # noqa: PLC0415 - only for ssh
+
+        asking = Retrying(
+            stop=stop_after_delay(_READY_SECONDS),
+            wait=wait_fixed(_POLL),
+            retry=retry_if_result(lambda answered: not answered),
+            retry_error_callback=lambda _: False,
+        )
+        if not asking(self._is_open):
+            raise ssh_failures.timed_out(self._target, _READY_SECONDS)
+
+    def _is_open(self) -> bool:
+        if (error := self.lost()) is not None:
+            raise error
+        return self._socket.exists() and self._answers(_READY_SECONDS)
 
     def lost(self) -> HostUnreachableError | None:
         """See `Line.lost`."""
