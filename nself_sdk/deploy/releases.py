@@ -21,6 +21,8 @@ from nself_sdk.errors import DeclarationError, DriverError, Problem
 from nself_sdk.model import Model
 
 LABEL = "dev.nself.release"
+#: Compose's own label on what it builds.
+_BUILT_FOR = "com.docker.compose.project"
 _DOCUMENT = "dev.nself.release.json"
 
 #: How many releases are kept, with their images.
@@ -150,11 +152,13 @@ def forget(driver: Driver, project: str, kept: int = 0) -> None:
     releases = history(driver, project)
     used = {reference for release in releases[:kept] for reference in release.references.values()}
     for release in releases[kept:]:
-        names = [_kept_name(release, service) for service in release.images]
-        # What was built for this project only; another one may use the same Postgres.
-        built = {r for r in release.references.values() if r.startswith(f"{project}-")} - used
-        for reference in (*names, *sorted(built), _name(release)):
+        for reference in (*(_kept_name(release, service) for service in release.images), _name(release)):
             drop(driver, reference)
+    # What was built for this project only, also by a deploy that failed; another project may use the same Postgres.
+    for image in driver.images(f"{_BUILT_FOR}={project}"):
+        for reference in image.tags:
+            if reference.startswith(f"{project}-") and not {reference, reference.removesuffix(":latest")} & used:
+                drop(driver, reference)
 
 
 def drop(driver: Driver, reference: str) -> None:

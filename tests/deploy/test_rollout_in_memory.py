@@ -11,6 +11,7 @@ from fakehost import FakeHost
 
 from nself_sdk import Deployment, Environment, Hasura, Project
 from nself_sdk.deploy import edge, lock, rollout, running
+from nself_sdk.docker import Image
 from nself_sdk.errors import DriverError
 
 if TYPE_CHECKING:
@@ -93,3 +94,13 @@ def test_a_deploy_cut_off_before_it_was_kept_becomes_a_release_the_next_time(hos
     assert report.plan is not None
     assert report.plan.pending == ()
     assert [release.number for release in next_one.releases()] == [2, 1]
+
+
+def test_an_image_that_a_failed_deploy_built_goes_with_the_next_release_and_no_other_does(
+    host: FakeHost, tmp_path: Path
+) -> None:
+    built = {"com.docker.compose.project": "shop"}
+    for name, labels in (("shop-hello:failed", built), ("redis:7", built), ("shop-hello:theirs", {})):
+        host.kept[name] = Image(id=name, tags=(name,), os="linux", architecture="amd64", size=1, labels=labels)
+    deployment(host, tmp_path, "debug").deploy()
+    assert [call.arguments for call in host.calls if call.verb == "remove_image"] == [("shop-hello:failed",)]
