@@ -24,7 +24,7 @@ test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine
 	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest
 
 test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
-	$(BIN)/pytest -m "not docker and not slow" -q
+	$(BIN)/pytest -m "not docker and not slow" -q -n 2
 
 lint: $(BIN)/.ready ## Style and types
 	$(BIN)/ruff check

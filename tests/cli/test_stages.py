@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 STACK = """
 from nself_sdk import FrontendApp, Hasura, Project
 project = Project("shop").add(Hasura()).add(FrontendApp("web", port=3000, route="app"))

@@ -11,6 +11,8 @@ from nself_sdk.errors import DriverError, HostUnreachableError
 from nself_sdk.offers import Route
 from nself_sdk.store import ProjectFolder
 
+pytestmark = pytest.mark.slow
+
 STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca")
 #: Taking names from images that nobody needs any more is tidying up: it may fail.
 MAY_FAIL = {"remove_image"}

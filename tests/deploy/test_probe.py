@@ -18,6 +18,8 @@ from nself_sdk.deploy import Probe, Request, probing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ANSWERS = {
     "/ok": OK,
