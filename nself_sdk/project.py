@@ -139,7 +139,7 @@ class Context:
             names = ", ".join(service.name for service in found)
             what = f"which one do the other services use: {names}?"
             raise DeclarationError(Problem(kind.__name__, what, f"name that one {_default_name(kind)!r}"))
-        return (usual or found)[0]
+        return next(iter(usual or found))
 
     def connections(self, client: Service) -> tuple[Connection, ...]:
         """What the services that it uses give to that one."""
@@ -229,7 +229,7 @@ class Project:
             if not part.service:
                 raise DeclarationError(Problem(f"route {part.name}", "nobody answers it", "say service='...'"))
             self.routes.append(part)
-        elif isinstance(part, ComposeFile):
+        elif isinstance(part, ComposeFile):  # pyright: ignore[reportUnnecessaryIsInstance] - a user may pass a class
             self.files.append(part)
         else:
             fix = "add a value, such as Hasura() or ComposeFile.load('docker-compose.yml')"

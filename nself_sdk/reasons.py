@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import cast
 
 from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.passes import FINGERPRINT_LABEL
@@ -62,11 +62,12 @@ def _keys(new: Service, old: Service) -> list[str]:
     return [key for key in keys if new.written.get(key) != old.written.get(key)]
 
 
-def _field(key: str, new: Any, old: Any) -> Iterator[str]:
+def _field(key: str, new: object, old: object) -> Iterator[str]:
     if isinstance(new, Mapping) and isinstance(old, Mapping):
-        for inner in sorted({*new, *old}):
-            if new.get(inner) != old.get(inner):
-                yield f"{key}.{inner} {_verb(inner in new, inner in old)}"
+        after, before = cast("Mapping[str, object]", new), cast("Mapping[str, object]", old)
+        for inner in sorted({*after, *before}):
+            if after.get(inner) != before.get(inner):
+                yield f"{key}.{inner} {_verb(inner in after, inner in before)}"
     elif key == "image":
         yield f"image {old} -> {new}"
     else:
