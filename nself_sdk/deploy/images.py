@@ -9,6 +9,7 @@ from nself_sdk.compose import Build, ComposeFile, Service
 from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Driver, Stack, copy_images
+from nself_sdk.errors import DriverError
 from nself_sdk.store import contents
 
 
@@ -53,8 +54,12 @@ def provide(
         builder.compose(stack, "build", *absent, on_line=line)
     if here is not None:
         missing = _carry(here, target, missing, tell)
-    if pulled := [name for name in missing if name not in built]:
-        target.compose(stack, "pull", *pulled, on_line=line)
+    if pulled := {name: reference for name, reference in missing.items() if name not in built}:
+        try:
+            target.compose(stack, "pull", *pulled, on_line=line)
+        except DriverError as error:
+            what = ", ".join(sorted(set(pulled.values())))
+            raise type(error)(f"not all could be pulled of {what}: {error.message}", error.hint) from error
 
 
 def _carry(
