@@ -24,6 +24,15 @@ def nself(folder, *arguments):
 
 
 @pytest.fixture(scope="module")
+def vps(engine):
+    """A host of its own: what is deployed there stays there until the end."""
+    from rig.vps import vps as host
+
+    with host() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def folder(vps, rig_images, tmp_path_factory):
     """The quickstart, with a staging environment on that host."""
     path = tmp_path_factory.mktemp("shop") / "shop"
