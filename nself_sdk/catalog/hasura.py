@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nself_sdk import compose
-from nself_sdk.catalog import _hasura_metadata
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
 from nself_sdk.environment import Environment
@@ -87,7 +86,11 @@ class Hasura(Service):
             services={self.name: engine(self, self.image, variables, context.the(Postgres).ready())},
             secrets={name: compose.Secret(environment=name) for name in names},
         )
-        return file + _hasura_metadata.part(self, ADMIN_SECRET.name, hooks) if hooks else file
+        if not hooks:
+            return file
+        from nself_sdk.catalog import _hasura_metadata  # noqa: PLC0415 - only for those who have hooks
+
+        return file + _hasura_metadata.part(self, ADMIN_SECRET.name, hooks)
 
 
 def engine(

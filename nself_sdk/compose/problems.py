@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from nself_sdk.compose.tree import dotted, has, list_in, mapping_in, step_into
@@ -38,6 +37,8 @@ _LONGEST_VALUE = 60
 
 def closest(word: str, known: Iterable[str]) -> str:
     """A sentence that names the known word nearest to this one, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
     found = get_close_matches(word, [*known], n=1, cutoff=0.6)
     return f"did you mean {found[0]!r}?" if found else ""
 
