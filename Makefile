@@ -21,10 +21,11 @@ demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
 
 test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
 	@$(MAKE) --no-print-directory lint
-	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest
+	$(BIN)/pytest -m "not docker" -q -n 2 --dist worksteal
+	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m docker
 
 test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
-	$(BIN)/pytest -m "not docker and not slow" -q -n 2
+	$(BIN)/pytest -m "not docker and not slow" -q -n 2 --dist worksteal
 
 lint: $(BIN)/.ready ## Style and types
 	$(BIN)/ruff check
@@ -37,8 +38,8 @@ format: $(BIN)/.ready ## Put the source into its form
 	$(BIN)/ruff format
 
 bench: $(BIN)/.ready ## Speed, as ratios against something real in the same run
-	$(BIN)/python -m tests.bench
 	$(BIN)/python tests/bench/compose.py
+	$(BIN)/python -m tests.bench
 
 docs: $(BIN)/.ready ## The documentation as a site, in site/
 	@$(BIN)/pip install -q -e '.[docs]'

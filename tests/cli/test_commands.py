@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from nself_sdk.cli.commands import app
 from nself_sdk.errors import DeclarationError, DriverError, NselfError, SecretError
 
+pytestmark = pytest.mark.slow
+
 STACK = """
 from nself_sdk import CustomService, Hasura, Project, Redis
 
@@ -201,7 +203,6 @@ def test_options_after_the_service_belong_to_the_command_that_runs_there() -> No
     assert list(context.params["command"]) == ["psql", "-e", "--env", "x", "--help"]
 
 
-@pytest.mark.slow
 def test_no_command_shows_a_secret(shop: Path) -> None:
     secrets = shop / ".environments" / "dev" / ".env.secrets"
     secrets.parent.mkdir(parents=True)

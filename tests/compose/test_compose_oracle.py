@@ -32,7 +32,7 @@ from nself_sdk.compose import (
 )
 from nself_sdk.errors import DeclarationError
 
-pytestmark = pytest.mark.usefixtures("compose_cli")
+pytestmark = [pytest.mark.usefixtures("compose_cli"), pytest.mark.slow]
 
 SCALAR_FIELDS = (
     "cgroup_parent", "container_name", "cpuset", "domainname", "hostname", "image", "ipc", "isolation", "mac_address",

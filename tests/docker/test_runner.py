@@ -15,7 +15,7 @@ from nself_sdk.docker.runner import interact, run
 from nself_sdk.docker.streams import consume, produce
 from nself_sdk.errors import DriverError
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.timeout(30), pytest.mark.slow]
 
 PATH = {"PATH": os.environ["PATH"]}
 

@@ -28,9 +28,6 @@ def test_requests_through_the_edge_need_the_standard_library_alone() -> None:
     assert not heavy & _imported("import nself_sdk.testing.edge")
 
 
-def test_the_pytest_plugin_loads_nothing_but_itself_in_less_than_five_milliseconds() -> None:
-    timed = "import pytest, time; before |= {*sys.modules, 'seconds'}; begin = time.perf_counter()"
-    added = _imported(f"{timed}; import nself_sdk.testing.pytest_plugin; print(time.perf_counter() - begin)")
-    seconds = min(added)  # a digit sorts before every letter
-    assert added - {seconds} == {"nself_sdk", "nself_sdk.testing", "nself_sdk.testing.pytest_plugin"}
-    assert float(seconds) < 0.005
+def test_the_pytest_plugin_loads_nothing_but_itself() -> None:
+    added = _imported("import pytest; before |= {*sys.modules}; import nself_sdk.testing.pytest_plugin")
+    assert added == {"nself_sdk", "nself_sdk.testing", "nself_sdk.testing.pytest_plugin"}
