@@ -67,10 +67,14 @@ def up(folder: Path) -> None:
 
 
 def choose_ports(folder: Path) -> None:
-    """443 and 80 where they are free, others where they are not; kept for the next run."""
+    """443 and 80 for the demo itself where they are free, others otherwise; kept for the next run.
+
+    A demo under another name never takes the usual ones: two that start at once would both find them free.
+    """
     settings = folder / ".env"
     if not settings.exists():
-        https, http = (port if is_free(port) else free_port() for port in (443, 80))
+        usual = folder.name == "demo"
+        https, http = (port if usual and is_free(port) else free_port() for port in (443, 80))
         settings.write_text(f"NGINX_SSL_PORT={https}\nNGINX_PORT={http}\n", encoding="utf-8")
 
 
