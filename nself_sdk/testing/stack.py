@@ -20,7 +20,6 @@ from nself_sdk.deploy import Deployment, Probe, Progress, Request
 from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError
-from nself_sdk.passes import Pass
 from nself_sdk.project import Declaration, Project, declared
 from nself_sdk.store import ProjectFolder, envfiles
 from nself_sdk.testing import reaper
@@ -96,6 +95,7 @@ class NselfStack:
             self.folder = ProjectFolder(self._made_folder(undo))
             place = self._place()
             self._write_given(place)
+            self._prepared(place, self._driver)  # a wrong project is told before any engine is looked for
             driver = self._driver or undo.enter_context(docker.connect())
             if self.keep:
                 _LOG.warning("will be kept: %s, and its folder %s", self.name, self.folder.path)
@@ -149,10 +149,7 @@ class NselfStack:
         ``stack.changed(project).deploy()``. Its name, its folder and its ports stay.
         """
         self._declaration = self._declaration if declaration is None else declaration
-        given = self.deployment
-        self._deployment = Deployment(
-            self._named, given.environment, self.folder, passes=self._passes(), driver=given.driver, tell=self._tell
-        )
+        self._deployment = self._prepared(self.environment, self.deployment.driver)
         return self._deployment
 
     def probe(self, *requests: Request, **given: Any) -> Probe:
@@ -201,10 +198,7 @@ class NselfStack:
         """Deploy; again with other ports when somebody took one of ours between choosing and using it."""
         for attempt in range(_ATTEMPTS):
             http, https = free_ports(2)
-            facts = place.replace(http_port=http, https_port=https)
-            self._deployment = Deployment(
-                self._named, facts, self.folder, passes=self._passes(), driver=driver, tell=self._tell
-            )
+            self._deployment = self._prepared(place.replace(http_port=http, https_port=https), driver)
             try:
                 self._deployment.deploy(timeout=self._timeout)
             except DriverError as error:
@@ -213,8 +207,10 @@ class NselfStack:
             else:
                 return
 
-    def _passes(self) -> tuple[Pass, ...]:
-        return (published(self._publish), labelled({} if self.keep else reaper.labels()))
+    def _prepared(self, facts: Environment, driver: Driver | None) -> Deployment:
+        """What is declared now, rendered and checked; nothing runs yet."""
+        passes = (published(self._publish), labelled({} if self.keep else reaper.labels()))
+        return Deployment(self._named, facts, self.folder, passes=passes, driver=driver, tell=self._tell)
 
     def _named(self, environment: Environment) -> Project:
         """The user's project under our name; his own value stays as it is."""
