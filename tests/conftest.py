@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 #: `NSELF_TEST_ENGINE=install` lets the tests install and start an engine, as `CI=true` does; `none` skips them.
 ENGINE = os.environ.get("NSELF_TEST_ENGINE", "install" if IN_CI else "")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
