@@ -4,7 +4,7 @@ PYTHON ?= python3
 NAME ?= demo
 BIN := .venv/bin
 
-.PHONY: help demo demo-down test test-fast lint format bench docs clean
+.PHONY: help demo demo-down test test-fast proofs lint format bench docs clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,14 @@ demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
 
 test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -m "not docker" -q -n 2 --dist worksteal
-	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m docker
+	$(BIN)/pytest -m "not docker and not long" -q -n 2 --dist worksteal
+	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m "docker and not long"
 
 test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
 	$(BIN)/pytest -m "not docker and not slow" -q -n 2 --dist worksteal
+
+proofs: $(BIN)/.ready ## What takes minutes: every fault at every phase, many deploys, ten thousand requests, three times over
+	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m long --timeout 3600
 
 lint: $(BIN)/.ready ## Style and types
 	$(BIN)/ruff check
