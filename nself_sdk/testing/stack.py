@@ -20,6 +20,7 @@ from nself_sdk.deploy import Deployment, Probe, Progress, Request
 from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError
+from nself_sdk.passes import Pass
 from nself_sdk.project import Declaration, Project, declared
 from nself_sdk.store import ProjectFolder, envfiles
 from nself_sdk.testing import reaper
@@ -209,8 +210,10 @@ class NselfStack:
 
     def _prepared(self, facts: Environment, driver: Driver | None) -> Deployment:
         """What is declared now, rendered and checked; nothing runs yet."""
-        passes = (published(self._publish), labelled({} if self.keep else reaper.labels()))
-        return Deployment(self._named, facts, self.folder, passes=passes, driver=driver, tell=self._tell)
+        return Deployment(self._named, facts, self.folder, passes=self._passes(), driver=driver, tell=self._tell)
+
+    def _passes(self) -> tuple[Pass, ...]:
+        return (published(self._publish), labelled({} if self.keep else reaper.labels()))
 
     def _named(self, environment: Environment) -> Project:
         """The user's project under our name; his own value stays as it is."""
