@@ -180,17 +180,18 @@ class _Child:
                 selector.register(stream.pipe, selectors.EVENT_READ, stream.read)
             if self._input and self.process.stdin:
                 selector.register(self.process.stdin, selectors.EVENT_WRITE, self._write)
-            while selector.get_map() or self.process.poll() is None:
+            while True:
+                # Asked before looking: a child that had ended by then has written all that it ever will. Its pipes
+                # may stay open for ever, held by a grandchild.
+                ended = self.process.poll() is not None
                 ready = selector.select(_TICK) if selector.get_map() else self._rest()
                 for key, _ in ready:
                     if not key.data():
                         selector.unregister(key.fileobj)
-                # A grandchild may hold the pipes open for ever: what counts is that the child has ended.
-                if not ready and self.process.poll() is not None:
-                    break
+                if ended and not ready:
+                    return True
                 if deadline is not None and time.monotonic() > deadline:
                     return False
-        return True
 
     def close(self) -> None:
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from nself_sdk.docker.redaction import Redaction
-from nself_sdk.docker.runner import interact, run
+from nself_sdk.docker.runner import _Child, _Stream, interact, run
 from nself_sdk.docker.streams import consume, produce
 from nself_sdk.errors import DriverError
 
@@ -202,3 +202,14 @@ def test_an_abandoned_stream_ends_its_command():
     chunks.close()  # type: ignore[attr-defined]
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert "sleep 4322" not in listed.splitlines()
+
+
+def test_what_a_child_writes_last_is_read_however_late_we_are() -> None:
+    child = _Child(["sh", "-c", "sleep 0.3; echo all of it"], PATH, "", merged=True)
+    stream = _Stream(child.outputs[0], Redaction(), None)
+    ask = child.process.poll
+    # A busy machine: between a look at the pipes and the question whether it runs, the child writes and ends.
+    child.process.poll = lambda: (child.process.wait(), ask())[1]  # type: ignore[method-assign]
+    assert child.pump([stream], None)
+    child.close()
+    assert stream.finish() == "all of it\n"
