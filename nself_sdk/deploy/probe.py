@@ -1,33 +1,28 @@
 """Probe: steady traffic through the public edge while something happens, and what became of every request.
 
-Each request has a connection of its own, as a client has that comes for the first time, and none is ever repeated: what
-a client would have lost is counted as lost. It knows no project and no Docker.
+The traffic runs in a process of its own (`nself_sdk.deploy.traffic`), so that its times are those of the stack and not
+of the Python that deploys meanwhile. It knows no project and no Docker.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-import ssl
+import pickle
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import cycle
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
+from threading import Thread
+from typing import IO, Literal
 from urllib.parse import urlsplit
 
-from nself_sdk.deploy import wire
-from nself_sdk.deploy.wire import Answer, Request
+from nself_sdk.deploy.wire import Request
 from nself_sdk.errors import DeclarationError, Problem
 
 #: How many failures a report lists.
 _LISTED = 10
-_REFUSED = 400  # the first status that says no, RFC 9110
-_SECURE = {"https", "wss"}
+_SCHEMES = {"http", "https", "ws", "wss"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +30,8 @@ class Probe:
     """What to ask while a deploy runs.
 
     ``Probe((Request("https://api.example.com/healthz"),))``. What answers with a status of 400 or more, too late, or
-    only in part, has failed.
+    only in part, has failed. Each request has a connection of its own, as a client has that comes for the first time,
+    and none is ever repeated: what a client would have lost is counted as lost.
 
     Attributes:
         requests: sent in turn, whether those before were answered or not.
@@ -60,8 +56,22 @@ class Probe:
     def __post_init__(self) -> None:
         for request in (*self.requests, *self.slow, *self.sockets):
             parts = urlsplit(request.url)
-            if parts.scheme not in {"http", "https", "ws", "wss"} or not parts.hostname:
+            if parts.scheme not in _SCHEMES or not parts.hostname:
                 raise DeclarationError(Problem("probe", f"{request.url!r} is not a URL", "write https://HOST/PATH"))
+        if self.authority is not None and not self.authority.is_file():
+            raise DeclarationError(Problem("probe", f"there is no {self.authority}", "name the CA's PEM file"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request: sent ``at`` so many seconds after the start, over after ``took`` more."""
+
+    kind: Literal["steady", "slow", "socket"]
+    request: str
+    at: float
+    took: float
+    #: What came instead of an answer; empty where the answer was whole.
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,97 +116,32 @@ class Probing:
     """A probe that runs, or ran."""
 
     probe: Probe
+    #: What became of everything that is over, in the order in which it ended.
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
     began: float = 0
     ended: float = 0
-    sockets: int = 0
-    kept: int = 0
-    answered: int = 0
-    failures: list[Failure] = field(default_factory=list[Failure])
-    #: Seconds of each steady request that was answered.
-    times: list[float] = field(default_factory=list[float])
-    _stop: Event = field(default_factory=Event)
+
+    @property
+    def seconds(self) -> float:
+        """How long it runs, or ran."""
+        return (self.ended or time.monotonic()) - self.began
 
     @property
     def report(self) -> ProbeReport:
         """What became of the requests that are over."""
-        lost = self.sockets - self.kept
-        failed = len(self.failures) - lost
-        times = sorted(self.times) or [0.0]
-        return ProbeReport(
-            requests=self.answered + failed,
-            failed=failed,
-            seconds=round((self.ended or time.monotonic()) - self.began, 1),
-            p50=1000 * _quantile(times, 0.5),
-            p99=1000 * _quantile(times, 0.99),
-            sockets=self.sockets,
-            kept=self.kept,
-            failures=tuple(self.failures[:_LISTED]),
-        )
+        return self.between(0, self.seconds)
 
-    async def run(self) -> None:
-        """Send until it is stopped, and wait for what is in flight then."""
-        probe, trust = self.probe, ssl.create_default_context(cafile=self.probe.authority)
-        self.began = time.monotonic()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._steadily(trust, tasks.create_task))
-            for request in probe.slow:
-                tasks.create_task(self._again_and_again(partial(self._ask, request, trust)))
-            for request in probe.sockets:
-                tasks.create_task(self._again_and_again(partial(self._hold, request, trust)))
-        self.ended = time.monotonic()
+    def between(self, begin: float, end: float) -> ProbeReport:
+        """What became of those that were sent in this part of the time, in seconds after the start."""
+        return _report([one for one in list(self.outcomes) if begin <= one.at < end], end - begin)
 
-    async def _steadily(self, trust: ssl.SSLContext, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        for count, request in enumerate(cycle(self.probe.requests)):
-            await asyncio.sleep(self.began + count / self.probe.rate - time.monotonic())
-            if self._stop.is_set():
+    def collect(self, written: IO[bytes]) -> None:
+        """Read outcomes until there are no more."""
+        while True:
+            try:
+                self.outcomes.append(pickle.load(written))  # noqa: S301 - written by a process of our own
+            except EOFError:
                 return
-            spawn(self._ask(request, trust, self.times))
-
-    async def _again_and_again(self, once: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while not self._stop.is_set():
-            failed = len(self.failures)
-            await once()
-            if len(self.failures) > failed:
-                await asyncio.sleep(1 / self.probe.rate)  # what is not there is not asked a thousand times a second
-
-    async def _ask(self, request: Request, trust: ssl.SSLContext, times: list[float] | None = None) -> None:
-        begin = time.monotonic()
-        try:
-            async with asyncio.timeout(self.probe.timeout):
-                answer = await wire.answer(request, self.probe.address, _trusted(request, trust))
-        except (OSError, EOFError, ValueError) as error:
-            self._failed(begin, request, _said(error))
-            return
-        if wrong := _wrong(answer):
-            self._failed(begin, request, wrong)
-            return
-        self.answered += 1
-        if times is not None:
-            times.append(time.monotonic() - begin)
-
-    async def _hold(self, request: Request, trust: ssl.SSLContext) -> None:
-        begin = time.monotonic()
-        until = begin + self.probe.socket_seconds
-        self.sockets += 1
-        try:
-            await wire.hold(
-                request,
-                self.probe.address,
-                _trusted(request, trust),
-                lambda: self._stop.is_set() or time.monotonic() > until,
-                self.probe.timeout,
-            )
-        except (OSError, EOFError, ValueError) as error:
-            self._failed(begin, request, f"{_said(error)} after {time.monotonic() - begin:.1f} s")
-            return
-        self.kept += 1
-
-    def _failed(self, begin: float, request: Request, what: str) -> None:
-        self.failures.append(Failure(round(begin - self.began, 2), f"{request.method} {request.url}", what))
-
-    def stop(self) -> None:
-        """Send nothing more."""
-        self._stop.set()
 
 
 @contextmanager
@@ -212,32 +157,45 @@ def probing(probe: Probe, done: Callable[[ProbeReport], None] = lambda _: None) 
     Args:
         probe: what to send.
         done: is called with the complete report, also when the body fails.
+
+    Raises:
+        DriverError: the process that sends could not do its work.
     """
+    from nself_sdk.docker.streams import beside  # noqa: PLC0415 - the values above are wanted without Docker, too
+
     traffic = Probing(probe)
-    sending = Thread(target=lambda: asyncio.run(traffic.run()), name="probe", daemon=True)
-    sending.start()
-    try:
-        yield traffic
-    finally:
-        traffic.stop()
-        sending.join()
-        done(traffic.report)
+    with beside("nself_sdk.deploy.traffic") as (asked, written):
+        pickle.dump(probe, asked)
+        asked.flush()
+        if not written.read(1):
+            raise EOFError
+        traffic.began = time.monotonic()  # it sends from now on
+        reading = Thread(target=traffic.collect, args=(written,), name="probe", daemon=True)
+        reading.start()
+        try:
+            yield traffic
+        finally:
+            asked.close()
+            reading.join()
+            traffic.ended = time.monotonic()
+            done(traffic.report)
 
 
-def _wrong(answer: Answer) -> str:
-    if answer.status >= _REFUSED:
-        return f"status {answer.status}"
-    return "" if answer.complete else f"status {answer.status}, but the body ends too early"
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
-
-
-def _trusted(request: Request, trust: ssl.SSLContext) -> ssl.SSLContext | None:
-    return trust if urlsplit(request.url).scheme in _SECURE else None
+def _report(outcomes: list[Outcome], seconds: float) -> ProbeReport:
+    sockets = [one for one in outcomes if one.kind == "socket"]
+    requests = [one for one in outcomes if one.kind != "socket"]
+    times = sorted(one.took for one in requests if one.kind == "steady" and not one.wrong) or [0.0]
+    wrong = [Failure(round(one.at, 2), one.request, one.wrong) for one in outcomes if one.wrong]
+    return ProbeReport(
+        requests=len(requests),
+        failed=sum(bool(one.wrong) for one in requests),
+        seconds=round(seconds, 1),
+        p50=1000 * _quantile(times, 0.5),
+        p99=1000 * _quantile(times, 0.99),
+        sockets=len(sockets),
+        kept=sum(not one.wrong for one in sockets),
+        failures=tuple(wrong[:_LISTED]),
+    )
 
 
 def _quantile(ordered: list[float], share: float) -> float:
@@ -245,4 +203,4 @@ def _quantile(ordered: list[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-__all__ = ["Failure", "Probe", "ProbeReport", "Probing", "Request", "probing"]
+__all__ = ["Failure", "Outcome", "Probe", "ProbeReport", "Probing", "Request", "probing"]

@@ -89,6 +89,9 @@ def beside(module: str) -> Generator[tuple[IO[bytes], IO[bytes]]]:
                 yield process.stdin, process.stdout
                 process.stdin.close()
                 process.wait()
+        except (EOFError, BrokenPipeError):
+            if process.wait() == 0:
+                raise
         finally:
             stop_group(process, signal.SIGKILL, _GRACE)
         if process.returncode != 0:
