@@ -9,7 +9,7 @@ import secrets as randomness
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
 from pathlib import Path
@@ -51,6 +51,7 @@ class NselfStack:
             what their templates say.
         publish: ports to reach from this host besides the edge's, by service: ``{"postgres": 5432}``. See `container`.
         secrets: values of secrets that must be given.
+        passes: changes of the rendered file for the tests alone, after the SDK's own: shorter intervals, say.
         driver: an engine to use instead of this machine's; it is not closed.
         timeout: seconds that the services may take to become healthy.
         keep: leave everything there at the end, for a look at it.
@@ -65,6 +66,7 @@ class NselfStack:
         folder: Path | str | None = None,
         publish: Mapping[str, int] | None = None,
         secrets: Mapping[str, str] | None = None,
+        passes: Iterable[Pass] = (),
         driver: Driver | None = None,
         timeout: float = 300,
         keep: bool = False,
@@ -78,6 +80,7 @@ class NselfStack:
         self._source = None if folder is None else ProjectFolder(folder)
         self._publish = dict(publish or {})
         self._given = dict(secrets or {})
+        self._user_passes = tuple(passes)
         self._driver = driver
         self._timeout = timeout
         self._tell = tell
@@ -213,7 +216,7 @@ class NselfStack:
         return Deployment(self._named, facts, self.folder, passes=self._passes(), driver=driver, tell=self._tell)
 
     def _passes(self) -> tuple[Pass, ...]:
-        return (published(self._publish), labelled({} if self.keep else reaper.labels()))
+        return (*self._user_passes, published(self._publish), labelled({} if self.keep else reaper.labels()))
 
     def _named(self, environment: Environment) -> Project:
         """The user's project under our name; his own value stays as it is."""
