@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nself_sdk import ComposeFile, Project, Redis, render
+from nself_sdk import ComposeFile, Environment, Project, Redis, render
+from nself_sdk.testing import NselfStack
 from nself_sdk.testing.passes import labelled, published
 
 FILE = """
@@ -39,3 +40,11 @@ def test_a_port_that_is_asked_for_is_published_on_this_host_as_any_free_one() ->
 def test_a_rendered_file_has_no_empty_sections() -> None:
     file = render(Project("shop").add(Redis()), "dev")
     assert list(file.written) == ["name", "services", "volumes", "secrets"]
+
+
+def test_a_stack_may_have_passes_of_its_own() -> None:
+    def patient(file: ComposeFile, _: Environment) -> ComposeFile:
+        return file.map_services(lambda _, service: service.replace(stop_grace_period="9s"))
+
+    [first, *_] = NselfStack(Project("shop").add(Redis()), passes=[patient])._passes()
+    assert render(Project("shop").add(Redis()), "dev", [first]).services["redis"].stop_grace_period == "9s"
