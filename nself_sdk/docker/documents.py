@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nself_sdk.docker.values import Container, Engine, Image, Mount, PublishedPort, Volume
+from nself_sdk.docker.values import Container, Engine, Image, Mount, Network, PublishedPort, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +42,7 @@ def engine(document: Mapping[str, Any]) -> Engine:
         memory=document["MemTotal"],
         time=moment(document["SystemTime"]) or datetime.now(UTC),
         root=document["DockerRootDir"],
+        pools=tuple((pool["Base"], pool["Size"]) for pool in _all(document.get("DefaultAddressPools"))),
     )
 
 
@@ -98,6 +99,13 @@ def volume(document: Mapping[str, Any]) -> Volume:
         created_at=moment(document.get("CreatedAt") or ""),
         labels=_map(document.get("Labels")),
     )
+
+
+def network(document: Mapping[str, Any]) -> Network:
+    """From one element of ``docker network inspect``."""
+    blocks = _all(_map(document.get("IPAM")).get("Config"))
+    subnets = tuple(block["Subnet"] for block in blocks if block.get("Subnet"))
+    return Network(name=document["Name"], subnets=subnets, labels=_map(document.get("Labels")))
 
 
 def moment(text: str) -> datetime | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nself_sdk.docker import documents, streams
+from nself_sdk.docker import documents, host, streams
+from nself_sdk.docker.commands import compose_command, docker_command
 from nself_sdk.docker.environment import scrubbed
 from nself_sdk.docker.failures import failure
 from nself_sdk.docker.redaction import Redaction
@@ -24,11 +24,11 @@ from nself_sdk.docker.runner import Completed, interact, run
 from nself_sdk.docker.target import LOCAL, Target
 from nself_sdk.docker.transport import Line, open_line
 from nself_sdk.docker.values import ExecResult
-from nself_sdk.errors import DriverError, HostUnreachableError
+from nself_sdk.errors import DriverError
 
 if TYPE_CHECKING:
     from nself_sdk.docker.protocol import Driver, OnLine, Stack
-    from nself_sdk.docker.values import Container, Engine, Image, Volume
+    from nself_sdk.docker.values import Container, Engine, Host, Image, Network, Volume
 
 _LOOK = 120.0  # seconds that a call which only looks may take: the slowest host answers, a hung engine does not
 _DAEMON = ("Error response from daemon:", "Error: No such container", "Cannot connect to the Docker daemon")
@@ -89,10 +89,9 @@ class EngineDriver:
         return self._checked(done, f"docker compose {arguments[0] if arguments else ''}".strip()).stdout
 
     def containers(self, project: str) -> tuple[Container, ...]:
-        """See `Driver.containers`. Two calls: the ids, and one inspection of them all."""
-        found = self._look("ps", "-aq", "--no-trunc", "--filter", f"label={documents.PROJECT}={project}")
-        containers = (documents.container(one, self._redaction) for one in self._inspect("container", found))
-        return tuple(sorted(containers, key=lambda one: (one.service, one.number, one.name)))
+        """See `Driver.containers`."""
+        found = self._containers(f"label={documents.PROJECT}={project}")
+        return tuple(sorted(found, key=lambda one: (one.service, one.number, one.name)))
 
     def logs(self, container: str, *, tail: int | None = None, since: str | None = None) -> str:
         """See `Driver.logs`."""
@@ -142,6 +141,22 @@ class EngineDriver:
         environment = {**self._environment, "TERM": os.environ.get("TERM", "dumb")}
         return interact([*self._docker, "exec", *options, "--", container, *command], environment)
 
+    def host(self, root: str) -> Host:
+        """See `Driver.host`."""
+        done = self._line.shell(host.script(root), _LOOK)
+        return host.parsed(done.stdout)
+
+    def networks(self) -> tuple[Network, ...]:
+        """See `Driver.networks`."""
+        return tuple(map(documents.network, self._inspect("network", self._look("network", "ls", "--quiet"))))
+
+    def held(self, references: Iterable[str]) -> Mapping[str, Image]:
+        """See `Driver.held`. One call for those that are there under just that name, and one for each other."""
+        wanted = sorted(set(references))
+        found = map(documents.image, self._inspect("image", " ".join(wanted)))
+        named = {name: one for one in found for name in (*one.tags, *one.digests, one.id)}
+        return {name: one for name in wanted if (one := named.get(name) or self.image(name))}
+
     def image(self, reference: str) -> Image | None:
         """See `Driver.image`."""
         found = self._inspect("image", reference)
@@ -173,9 +188,13 @@ class EngineDriver:
 
     def marked(self, label: str) -> tuple[Container, ...]:
         """See `Driver.marked`."""
-        found = self._look("ps", "-aq", "--no-trunc", "--filter", f"label={label}")
-        containers = (documents.container(one, self._redaction) for one in self._inspect("container", found))
-        return tuple(sorted(containers, key=lambda one: (one.created_at is not None, one.created_at, one.id)))
+        found = self._containers(f"label={label}")
+        return tuple(sorted(found, key=lambda one: (one.created_at is not None, one.created_at, one.id)))
+
+    def publishing(self, ports: Iterable[int]) -> tuple[Container, ...]:
+        """See `Driver.publishing`."""
+        wanted = sorted(set(ports))
+        return self._containers(*(f"publish={port}" for port in wanted)) if wanted else ()
 
     def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:
         """See `Driver.create`."""
@@ -210,6 +229,11 @@ class EngineDriver:
         """See `Driver.remove_volumes`."""
         if names:
             self._look("volume", "rm", "--", *names)
+
+    def _containers(self, *filters: str) -> tuple[Container, ...]:
+        """Two calls: the ids, and one inspection of them all."""
+        found = self._look("ps", "-aq", "--no-trunc", *(f"--filter={one}" for one in filters))
+        return tuple(documents.container(one, self._redaction) for one in self._inspect("container", found))
 
     def _look(self, *arguments: str, merged: bool = False, redaction: Redaction | None = None) -> str:
         """The output of a short docker call. JSON is not redacted as a text: its values are, once they are read."""
@@ -246,30 +270,6 @@ class EngineDriver:
             return self._line.lost() or error
 
         return tell
-
-
-def docker_command(address: str) -> tuple[str, ...]:
-    """The docker client, told to use this engine and no other."""
-    if shutil.which("docker") is None:
-        hint = "run nself-sdk doctor --fix, which installs it"
-        raise HostUnreachableError("the docker command is not installed on this machine", hint)
-    from python_on_whales import DockerClient  # noqa: PLC0415 - a quarter of a second, paid where it is used
-
-    return tuple(map(str, DockerClient(host=address).docker_cmd))
-
-
-def compose_command(address: str, stack: Stack, file: Path) -> tuple[str, ...]:
-    """``docker compose`` for this stack and engine. ``/dev/null`` keeps any ``.env`` lying around out of it."""
-    from python_on_whales import DockerClient  # noqa: PLC0415 - see above
-
-    client = DockerClient(
-        host=address,
-        compose_files=[file],
-        compose_project_name=stack.project,
-        compose_project_directory=stack.directory.absolute() if stack.directory else file.parent,
-        compose_env_files=[os.devnull],
-    )
-    return (*map(str, client.compose.docker_compose_cmd), "--ansi", "never", "--progress", "plain")
 
 
 @contextmanager

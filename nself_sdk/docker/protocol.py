@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nself_sdk.docker.target import Target
-    from nself_sdk.docker.values import Container, Engine, ExecResult, Image, Volume
+    from nself_sdk.docker.values import Container, Engine, ExecResult, Host, Image, Network, Volume
 
 OnLine = Callable[[str], None]
 """Called with each line as it is written, without its newline and with secrets hidden."""
@@ -84,6 +84,14 @@ class Driver(Protocol):
         """The engine, its host and the host's clock."""
         ...
 
+    def host(self, root: str) -> Host:
+        """What the host itself says, past Docker; `root` is `Engine.root`. What cannot be seen there is None."""
+        ...
+
+    def networks(self) -> tuple[Network, ...]:
+        """All networks of the engine."""
+        ...
+
     def compose(
         self, stack: Stack, *arguments: str, on_line: OnLine | None = None, timeout: float | None = None
     ) -> str:
@@ -137,6 +145,10 @@ class Driver(Protocol):
         """The image that the engine holds under a name, digest or id; None if it holds none."""
         ...
 
+    def held(self, references: Iterable[str]) -> Mapping[str, Image]:
+        """The same for many at once; what the engine does not hold is absent."""
+        ...
+
     def images(self, label: str) -> tuple[Image, ...]:
         """The images that carry a label (``name`` or ``name=value``), by id."""
         ...
@@ -159,6 +171,10 @@ class Driver(Protocol):
 
     def marked(self, label: str) -> tuple[Container, ...]:
         """The containers that carry a label (``name`` or ``name=value``), stopped ones too, oldest first."""
+        ...
+
+    def publishing(self, ports: Iterable[int]) -> tuple[Container, ...]:
+        """The containers, of whatever project, that publish one of these ports of the host."""
         ...
 
     def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:

@@ -22,6 +22,7 @@ from nself_sdk.docker.environment import scrubbed
 from nself_sdk.docker.runner import run, start, stop_group
 from nself_sdk.docker.sockets import ping
 from nself_sdk.docker.target import DOCKER_SOCKET, Target
+from nself_sdk.docker.values import ExecResult
 from nself_sdk.errors import DriverError, HostUnreachableError
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ _ALWAYS = {
     "ServerAliveCountMax": "3",
     "ConnectTimeout": str(CONNECT_SECONDS),
     "ConnectionAttempts": "1",
-    "ControlMaster": "no",  # a shared connection would outlive us, and counts its sessions
+    "ControlMaster": "no",  # a connection that others share would outlive us
     "ControlPath": "none",
+    "ControlPersist": "no",
     "ForwardAgent": "no",
     "ForwardX11": "no",
     "PermitLocalCommand": "no",
@@ -73,10 +75,17 @@ def ssh_command(target: Target, *options: str, remote: str | None = None) -> tup
     return ("ssh", *options, *pairs, *user, *port, "--", target.host or "", *([remote] if remote else []))
 
 
-def forward_command(target: Target, socket: str) -> tuple[str, ...]:
-    """The one connection: nothing but a forward of the engine's socket to the local path `socket`."""
+def forward_command(target: Target, socket: str, control: str) -> tuple[str, ...]:
+    """The one connection: a forward of the engine's socket to the path `socket`, and `control` for `shell_command`."""
     # -v: its log holds what a failure is explained with, such as the key that the host offered.
-    return ssh_command(target, "-v", "-N", "-T", "-L", f"{socket}:{target.socket or DOCKER_SOCKET}")
+    forward = f"{socket}:{target.socket or DOCKER_SOCKET}"
+    return ssh_command(target, "-v", "-N", "-T", "-L", forward, "-M", "-S", control)
+
+
+def shell_command(target: Target, control: str) -> tuple[str, ...]:
+    """A shell on the host that reads its script from standard input, over the connection that owns `control`."""
+    # Where the host opens no session (MaxSessions 0), ssh would connect anew: the false proxy keeps it from that.
+    return ssh_command(target, "-o", "ProxyCommand=false", "-S", control, "-T", remote="sh -s")
 
 
 def _settings(target: Target) -> dict[str, str]:
@@ -149,6 +158,12 @@ class Forward:
             return None
         return ssh_failures.explain(self._target, self._log())
 
+    def shell(self, script: str, timeout: float | None = None) -> ExecResult:
+        """See `Line.shell`."""
+        command = shell_command(self._target, self._control)
+        done = run(command, environment=self._environment, stdin=script, timeout=timeout)
+        return ExecResult(exit_code=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
     def close(self) -> None:
         """End the connection and leave nothing behind. Safe to call again."""
         if self._process is not None and self._process.stdin is not None:
@@ -163,10 +178,15 @@ class Forward:
     def _socket(self) -> Path:
         return (self._folder or Path()) / "docker.sock"
 
+    @property
+    def _control(self) -> str:
+        return str(self._socket.parent / "mux")
+
     def _start(self, folder: Path) -> None:
         if shutil.which("ssh", path=self._environment.get("PATH")) is None:
             raise HostUnreachableError("the ssh command is not installed on this machine", "install openssh-client")
-        command = ["/bin/sh", "-c", _LIFELINE, "sh", str(folder), *forward_command(self._target, str(self._socket))]
+        forward = forward_command(self._target, str(self._socket), self._control)
+        command = ["/bin/sh", "-c", _LIFELINE, "sh", str(folder), *forward]
         with (folder / "ssh.log").open("ab") as log:
             self._process = start(
                 command, self._environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log

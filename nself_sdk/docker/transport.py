@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from nself_sdk.docker.environment import scrubbed
+from nself_sdk.docker.runner import run
 from nself_sdk.docker.sockets import ping
 from nself_sdk.docker.ssh import Forward
 from nself_sdk.docker.target import DOCKER_SOCKET
+from nself_sdk.docker.values import ExecResult
 from nself_sdk.errors import HostUnreachableError
 
 if TYPE_CHECKING:
@@ -34,12 +37,20 @@ class Line(Protocol):
         """What broke the way since it was ready; None if nothing did."""
         ...
 
+    def shell(self, script: str, timeout: float | None = None) -> ExecResult:
+        """Run a POSIX shell script on the engine's host; exit code 255 where no shell can be had there.
+
+        Raises:
+            DriverError: it took longer than `timeout` seconds.
+        """
+        ...
+
 
 @contextmanager
 def open_line(target: Target, ambient: Mapping[str, str]) -> Generator[Line]:
     """The way to `target`, being opened: call `Line.ready` before it is used. Closed at the end."""
     if target.host is None:
-        yield LocalLine(target.socket or _ambient_socket(ambient) or DOCKER_SOCKET)
+        yield LocalLine(target.socket or _ambient_socket(ambient) or DOCKER_SOCKET, ambient)
     else:
         with Forward(target, ambient) as forward:
             yield forward
@@ -48,8 +59,9 @@ def open_line(target: Target, ambient: Mapping[str, str]) -> Generator[Line]:
 class LocalLine:
     """The engine of this machine."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, ambient: Mapping[str, str]) -> None:
         self._path = path
+        self._environment = scrubbed(ambient)
 
     @property
     def address(self) -> str:
@@ -72,6 +84,11 @@ class LocalLine:
 
     def lost(self) -> None:
         """A local socket does not break; an engine that stopped tells so itself."""
+
+    def shell(self, script: str, timeout: float | None = None) -> ExecResult:
+        """See `Line.shell`."""
+        done = run(["/bin/sh", "-s"], environment=self._environment, stdin=script, timeout=timeout)
+        return ExecResult(exit_code=done.exit_code, stdout=done.stdout, stderr=done.stderr)
 
 
 def _ambient_socket(ambient: Mapping[str, str]) -> str | None:

@@ -31,6 +31,8 @@ class Engine:
         memory: bytes of RAM.
         time: the host's clock when it answered; the only clock that a lock or a release may be dated by.
         root: the folder on the host that holds images and volumes, for disk checks and messages.
+        pools: where the addresses of new networks come from, as (block, prefix length of one network); empty: Docker's
+            own choice.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Engine:
     memory: int
     time: datetime
     root: str
+    pools: tuple[tuple[str, int], ...] = ()
 
     @property
     def platform(self) -> str:
@@ -175,6 +178,42 @@ class Volume:
     driver: str
     created_at: datetime | None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network on an engine.
+
+    Attributes:
+        name: as the engine knows it.
+        subnets: its blocks of addresses, in CIDR notation.
+        labels: Compose's own included.
+    """
+
+    name: str
+    subnets: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the machine under an engine says of itself, past Docker. None: it could not be seen.
+
+    Attributes:
+        disk_free: bytes that are free for images and volumes.
+        inodes_free: files that can still be made there; None also where the file system does not count them.
+        listening: address and TCP port of every socket that waits for connections.
+        routes: the blocks of addresses that it has IPv4 routes to, in CIDR notation, without the default route.
+        addresses: its own, in the order in which it names them.
+        sshd: the limits in sshd's configuration that were found, by option in lower case.
+    """
+
+    disk_free: int | None = None
+    inodes_free: int | None = None
+    listening: tuple[tuple[str, int], ...] | None = None
+    routes: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    sshd: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

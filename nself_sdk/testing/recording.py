@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from nself_sdk.docker import LOCAL, Engine, ExecResult
+from nself_sdk.docker import LOCAL, Engine, ExecResult, Host
 from nself_sdk.errors import DriverError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from nself_sdk.docker import Container, Image, OnLine, Stack, Target, Volume
+    from nself_sdk.docker import Container, Image, Network, OnLine, Stack, Target, Volume
 
 Verb = Literal[
     "info",
+    "host",
+    "networks",
     "compose",
     "containers",
     "logs",
@@ -31,10 +33,12 @@ Verb = Literal[
     "exec",
     "exec_interactive",
     "image",
+    "held",
     "images",
     "tag",
     "remove_image",
     "marked",
+    "publishing",
     "create",
     "stop",
     "remove",
@@ -56,6 +60,8 @@ _UNSCRIPTED: dict[str, Any] = {
         time=datetime(2026, 1, 1, tzinfo=UTC),
         root="/var/lib/docker",
     ),
+    "host": Host(),
+    "networks": (),
     "compose": "",
     "containers": (),
     "logs": "",
@@ -63,10 +69,12 @@ _UNSCRIPTED: dict[str, Any] = {
     "exec": ExecResult(exit_code=0),
     "exec_interactive": 0,
     "image": None,
+    "held": {},
     "images": (),
     "tag": None,
     "remove_image": None,
     "marked": (),
+    "publishing": (),
     "create": True,
     "stop": None,
     "remove": None,
@@ -125,6 +133,16 @@ class RecordingDriver:
         answer: Engine = self._called("info")
         return answer
 
+    def host(self, root: str) -> Host:
+        """See `Driver.host`."""
+        answer: Host = self._called("host", root)
+        return answer
+
+    def networks(self) -> tuple[Network, ...]:
+        """See `Driver.networks`."""
+        answer: tuple[Network, ...] = self._called("networks")
+        return answer
+
     def compose(
         self, stack: Stack, *arguments: str, on_line: OnLine | None = None, timeout: float | None = None
     ) -> str:
@@ -170,6 +188,11 @@ class RecordingDriver:
         answer: Image | None = self._called("image", reference)
         return answer
 
+    def held(self, references: Iterable[str]) -> Mapping[str, Image]:
+        """See `Driver.held`."""
+        answer: Mapping[str, Image] = self._called("held", tuple(references))
+        return answer
+
     def images(self, label: str) -> tuple[Image, ...]:
         """See `Driver.images`."""
         answer: tuple[Image, ...] = self._called("images", label)
@@ -186,6 +209,11 @@ class RecordingDriver:
     def marked(self, label: str) -> tuple[Container, ...]:
         """See `Driver.marked`."""
         answer: tuple[Container, ...] = self._called("marked", label)
+        return answer
+
+    def publishing(self, ports: Iterable[int]) -> tuple[Container, ...]:
+        """See `Driver.publishing`."""
+        answer: tuple[Container, ...] = self._called("publishing", tuple(ports))
         return answer
 
     def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:

@@ -38,14 +38,14 @@ def settings(command: tuple[str, ...]) -> dict[str, str]:
 
 
 def test_the_command_is_one_forward_and_nothing_else():
-    command = forward_command(TARGET, "/tmp/x/docker.sock")
+    command = forward_command(TARGET, "/tmp/x/docker.sock", "/tmp/x/mux")
     assert command[:6] == ("ssh", "-v", "-N", "-T", "-L", "/tmp/x/docker.sock:/var/run/docker.sock")
     assert command[-6:] == ("-l", "deploy", "-p", "2222", "--", "vps")
 
 
 def test_the_command_is_strict_whatever_the_configuration_says():
     assert (
-        settings(forward_command(TARGET, "/s")).items()
+        settings(forward_command(TARGET, "/s", "/m")).items()
         >= {
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
@@ -54,6 +54,7 @@ def test_the_command_is_strict_whatever_the_configuration_says():
             "ServerAliveInterval": "15",
             "ControlMaster": "no",
             "ControlPath": "none",
+            "ControlPersist": "no",
             "ForwardAgent": "no",
         }.items()
     )
