@@ -22,7 +22,7 @@ demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
 test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not docker and not long" -q -n 2 --dist worksteal
-	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m "docker and not long"
+	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m "docker and not long" -q -n 2 --dist loadfile
 
 test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
 	$(BIN)/pytest -m "not docker and not slow" -q -n 2 --dist worksteal

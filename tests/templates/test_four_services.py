@@ -183,4 +183,4 @@ def test_on_sigterm_it_ends_the_request_in_flight_and_exits_with_0(stack: NselfS
         took = time.monotonic() - started
     assert (request.result().status, request.result().json()) == (200, "done")
     assert [docker("inspect", "--format", "{{.State.ExitCode}}", each) for each in ids] == ["0"] * len(ids)
-    assert took < SLOW_SECONDS + 5 < resources.template("nestjs").stop_grace_seconds
+    assert took < SLOW_SECONDS + 15  # not its whole drain time, which is for connections that do not end
