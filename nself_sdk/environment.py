@@ -70,6 +70,8 @@ Label = Annotated[str, AfterValidator(_label)]
 Email = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$")]
 #: A bare host name, lower case.
 Domain = Annotated[str, AfterValidator(_domain)]
+#: Let's Encrypt, its CA for trying things out, or the URL of another CA's ACME directory.
+AcmeCa = Annotated[str, Field(pattern=r"^(letsencrypt|letsencrypt-staging|https://[A-Za-z0-9.-]+(:[0-9]+)?/[\w./-]*)$")]
 PublishedPort = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -83,8 +85,11 @@ class Environment(Model):
     name: Label
     profile: Profile
     domain: Domain = "localhost"
-    #: Where the certificate comes from: a CA of this machine's own, or files that the user provides.
-    tls: Literal["local-ca", "own"] = "own"
+    #: Where certificates come from: a CA of this machine's own, files that the user provides, or a CA that gives them
+    #: to who answers for a name (``acme``). Saying ``acme`` agrees to that CA's terms of service.
+    tls: Literal["local-ca", "own", "acme"] = "own"
+    #: Which CA that is. No browser trusts the certificates of ``letsencrypt-staging``; others by their directory's URL.
+    acme_ca: AcmeCa = "letsencrypt"
     #: Names of the services that may publish ports; None means all of them.
     published: tuple[str, ...] | None = ("nginx",)
     #: The host address that published ports are bound to; every address when empty.
@@ -129,6 +134,16 @@ class Environment(Model):
         """The full host name of a route: ``api`` is ``api.<domain>``; a name with a dot is already full."""
         return route if "." in route else f"{route}.{self.domain}"
 
+    @property
+    def acme_directory(self) -> str:
+        """The URL of the CA's directory (RFC 8555, 7.1.1; https://letsencrypt.org/docs/staging-environment/)."""
+        return _DIRECTORIES.get(self.acme_ca, self.acme_ca)
+
+    @property
+    def browsers_trust(self) -> bool:
+        """Whether certificates may be what browsers accept: then they may insist on TLS from now on."""
+        return self.profile != "dev" and not (self.tls == "acme" and self.acme_ca == "letsencrypt-staging")
+
     def publishes(self, service: str) -> bool:
         """Whether that service may publish ports here."""
         return self.published is None or service in self.published
@@ -139,6 +154,10 @@ class Environment(Model):
         return f"https://{self.host(route)}{port}{path}"
 
 
+_DIRECTORIES = {
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
 _PROFILES: dict[Profile, dict[str, Any]] = {
     "dev": {
         "tls": "local-ca",
@@ -150,7 +169,7 @@ _PROFILES: dict[Profile, dict[str, Any]] = {
         "hot_reload": True,
         "restart": "no",
     },
-    "staging": {"domain": "staging.example.com", "hasura_console": True},
+    "staging": {"domain": "staging.example.com", "acme_ca": "letsencrypt-staging", "hasura_console": True},
     "prod": {
         "domain": "example.com",
         "log_level": "warning",

@@ -15,6 +15,9 @@ from nself_sdk.model import Model
 RELOAD = "x-nself-reload"
 #: The same: it is the edge. ``{"folder": where it reads targets, "targets": {service: [port, ...]}}``.
 EDGE = "x-nself-edge"
+#: The same: it fetches the edge's certificates. A command in its container that prints a line for each host name:
+#: ``issued``, ``waiting``, ``failed`` or ``renewing`` (there is one, and no newer can be had), the name, and why.
+CERTIFICATES = "x-nself-certificates"
 
 
 class Route(Model):

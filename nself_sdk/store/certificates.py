@@ -93,7 +93,7 @@ def read(folder: Path) -> tuple[str, str]:
     """
     chain, key = folder / "fullchain.pem", folder / "privkey.pem"
     if missing := [str(path) for path in (chain, key) if not path.is_file()]:
-        fix = "put your certificate there, or set TLS=local-ca in the environment's .env to use this machine's own CA"
+        fix = "put your certificate there, or write TLS=acme (Let's Encrypt) or local-ca into the environment's .env"
         raise SecretError(f"there is no {' and no '.join(missing)}", fix)
     texts = envfiles.read_text(chain), envfiles.read_text(key)
     _refuse_strangers(chain, *texts)

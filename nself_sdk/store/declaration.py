@@ -81,7 +81,7 @@ def _is_fact(variable: Variable, variables: Mapping[str, Variable], environment:
     if variable.name in {"ENV", "NODE_ENV", cascade.BASE}:
         return ALIASES.get(variable.value.lower(), variable.value) in {environment.name, environment.profile}
     fact = FACTS.get(variable.name)
-    return fact is not None and stated(variables).get(fact) is variable
+    return fact is not None and stated(environment.profile, variables).get(fact) is variable
 
 
 def _translate(left: dict[str, Variable]) -> None:

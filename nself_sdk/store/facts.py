@@ -16,6 +16,7 @@ FACTS = {
     "TLS": "tls",
     "SSL_PROVIDER": "tls",
     "SSL_MODE": "tls",
+    "ACME_CA": "acme_ca",
     "LOG_LEVEL": "log_level",
     "NGINX_BIND_IP": "bind",
     "NGINX_PORT": "http_port",
@@ -36,9 +37,17 @@ FACTS = {
 # Spellings of the tools before us.
 _MEANINGS = {
     "log_level": {"warn": "warning"},
-    "tls": {"self-signed": "local-ca", "local": "local-ca", "custom": "own"},
+    "tls": {
+        "self-signed": "local-ca",
+        "local": "local-ca",
+        "custom": "own",
+        "letsencrypt": "acme",
+        "lets-encrypt": "acme",
+    },
 }
-_NOT_YET = {"letsencrypt", "lets-encrypt", "none"}
+_NEVER = {"none"}
+# Said for every environment by the tools before us; they meant those that others can reach.
+_NOT_IN_DEV = {"letsencrypt", "lets-encrypt"}
 _OFF_IN_PROD = ("hasura_console", "hasura_dev_mode")
 
 _PLACEHOLDER = re.compile(
@@ -47,12 +56,13 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def stated(variables: Mapping[str, Variable]) -> dict[str, Variable]:
-    """The facts that the variables state: fact by fact, the variable that decides it."""
+def stated(profile: str, variables: Mapping[str, Variable]) -> dict[str, Variable]:
+    """The facts that the variables state in an environment: fact by fact, the variable that decides it."""
     found: dict[str, Variable] = {}
+    meaningless = _NEVER | (_NOT_IN_DEV if profile == "dev" else set())
     for name, fact in FACTS.items():
         variable = variables.get(name)
-        if variable and variable.value and not (fact == "tls" and variable.value.lower() in _NOT_YET):
+        if variable and variable.value and not (fact == "tls" and variable.value.lower() in meaningless):
             found.setdefault(fact, variable)
     return found
 
@@ -63,7 +73,7 @@ def environment(name: str, profile: str, variables: Mapping[str, Variable], **mo
     Raises:
         DeclarationError: a fact is wrong; each problem is at the line of its variable.
     """
-    sources = {fact: variable for fact, variable in stated(variables).items() if fact not in more}
+    sources = {fact: variable for fact, variable in stated(profile, variables).items() if fact not in more}
     values = {fact: _meant(fact, variable.value) for fact, variable in sources.items()}
     plain = {key: variable.value for key, variable in variables.items()}
     try:
@@ -88,7 +98,7 @@ def problems(profile: str, variables: Mapping[str, Variable]) -> Iterator[Proble
     for variable in variables.values():
         if is_placeholder(variable.value):
             yield Problem(variable.where, "a placeholder is left in prod", "write the real value, or remove it")
-    for fact, variable in stated(variables).items():
+    for fact, variable in stated(profile, variables).items():
         if fact in _OFF_IN_PROD and variable.value.lower() in {"true", "1", "yes", "on"}:
             fix = f"write {variable.name}=false into .environments/prod/.env"
             yield Problem(variable.where, "it is switched off in prod", fix)

@@ -125,7 +125,7 @@ class ProjectFolder:
         weak_allowed = context.environment.profile == "dev"
         values = secrets.ensure(path, _plain(context), weak_allowed=weak_allowed, others=others)
         by_source = {source: [s for s in context.secrets if s.source == source] for source in _TLS}
-        if any(by_source.values()):
+        if any(by_source.values()) and context.environment.tls != "acme":
             chain, key = self._certificate(context)
             values |= {secret.name: chain for secret in by_source["certificate"]}
             values |= {secret.name: key for secret in by_source["private-key"]}

@@ -13,7 +13,7 @@ from nself_sdk.catalog.custom_service import CustomService
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, NselfError, Problem
 from nself_sdk.project import Project
-from nself_sdk.store import cascade, envfiles, server
+from nself_sdk.store import cascade, envfiles, facts, server
 
 
 def services(folder: Path, project: Project) -> list[Path]:
@@ -39,6 +39,8 @@ def project(folder: Path, name: str) -> list[Path]:
 def stage(folder: Path, name: str, domain: str, email: str, host: str) -> list[Path]:
     """The files of an environment: its domain and address are set, whatever else is there is left alone.
 
+    With an address to write to, certificates come by ACME, unless something says otherwise.
+
     Raises:
         DeclarationError: the name, the domain or the address is wrong; nothing is written.
     """
@@ -46,6 +48,8 @@ def stage(folder: Path, name: str, domain: str, email: str, host: str) -> list[P
     Environment.named(own, base=cascade.base(folder, own), domain=domain, admin_email=email)
     home = cascade.home(folder, own)
     wanted = {"BASE_DOMAIN": domain, **({"ADMIN_EMAIL": email} if email else {})}
+    if email and _leaves_tls_open(folder, own):
+        wanted["TLS"] = "acme"
     if own == "prod":
         wanted |= {"HASURA_GRAPHQL_ENABLE_CONSOLE": "false", "HASURA_GRAPHQL_DEV_MODE": "false"}
     written = [home / ".env"]
@@ -54,6 +58,12 @@ def stage(folder: Path, name: str, domain: str, email: str, host: str) -> list[P
         envfiles.write(home / "server.json", server.text(host or server.TO_BE_NAMED))
         written.append(home / "server.json")
     return written
+
+
+def _leaves_tls_open(folder: Path, name: str) -> bool:
+    """Whether neither a variable nor a file says where the environment's certificate comes from."""
+    said = facts.stated(cascade.base(folder, name), cascade.variables(folder, name))
+    return "tls" not in said and not (cascade.home(folder, name) / "tls" / "fullchain.pem").exists()
 
 
 def environment(folder: Path, name: str, base: str, domain: str) -> list[Path]:

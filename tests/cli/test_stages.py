@@ -48,9 +48,7 @@ def test_defect_6_the_way_to_staging_deploys_only_at_its_last_step(shop: Path) -
     for step in steps:
         done = nself(shop, *step)
         assert (done.returncode, done.stderr) == (0, ""), step
-    assert nself(shop, "staging", "deploy", "--check-only").returncode == 3  # there is no certificate yet
-    with (shop / ".environments/staging/.env").open("a") as file:
-        file.write("TLS=local-ca\n")
+    assert nself(shop, "staging", "deploy", "--check-only").returncode == 0
     assert "no engine" in nself(shop, "staging", "deploy").stderr or nself(shop, "staging", "deploy").returncode == 4
 
 
@@ -62,6 +60,7 @@ def test_init_writes_domain_address_and_host_and_keeps_the_rest(shop: Path) -> N
     assert path.read_text().splitlines() == [
         "BASE_DOMAIN=example.com",
         "ADMIN_EMAIL=me@example.org",
+        "TLS=acme",
         "HASURA_GRAPHQL_ENABLE_CONSOLE=false",
         "HASURA_GRAPHQL_DEV_MODE=false",
         "MINE=1",

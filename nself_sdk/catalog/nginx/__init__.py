@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from nself_sdk import compose
+from nself_sdk.catalog.nginx import acme
 from nself_sdk.environment import Environment
 from nself_sdk.offers import EDGE, RELOAD, Route, Secret
 from nself_sdk.project import Context, Service
@@ -45,10 +46,12 @@ class Nginx(Service):
     """Each route at ``<route>.<domain>`` over TLS; http goes to https; unknown hosts are refused."""
 
     serves_routes = True
-
     name: str = "nginx"
     image: str = "nginx:1.30.4-alpine3.24"
     memory: str = "128m"
+    #: Fetches the certificates where the environment says ``tls="acme"``.
+    acme_image: str = "certbot/certbot:v5.8.0"
+    acme_memory: str = "256m"
 
     def secrets(self) -> tuple[Secret, ...]:
         return (CERTIFICATE, PRIVATE_KEY)
@@ -61,23 +64,26 @@ class Nginx(Service):
         if logins:
             texts[_SCRIPT] = _LOGINS.format(names=" ".join(logins))
             configs.append(compose.ServiceConfig(source=_SCRIPT, target=f"/docker-entrypoint.d/{_SCRIPT}", mode=0o755))
-        secrets = [CERTIFICATE.name, PRIVATE_KEY.name, *logins]
+        by_acme = acme.applies(environment)
+        secrets = [*([] if by_acme else [CERTIFICATE.name, PRIVATE_KEY.name]), *logins]
         service = compose.Service(
             image=self.image,
             environment=self.environment or None,
             secrets=secrets,
             configs=configs,
+            volumes=[f"{acme.VOLUME}:/etc/nginx/certificates:ro"] if by_acme else None,
             ports=_ports(environment),
             extra_hosts=["host.docker.internal:host-gateway"] if any(r.on_host for r in context.routes) else None,
             healthcheck=compose.Healthcheck.http("/healthz", 8080),
             stop_grace_period="1m",
             deploy=self.limits,
         ).replace(**_deploying(context))
-        return compose.ComposeFile(
+        part = compose.ComposeFile(
             services={self.name: service},
             configs={name: compose.Config.inline(text) for name, text in texts.items()},
             secrets={name: compose.Secret(environment=name) for name in secrets},
         )
+        return part + acme.part(context, self.name, self.acme_image, self.acme_memory) if by_acme else part
 
 
 def _ports(environment: Environment) -> list[compose.Port]:
@@ -106,10 +112,13 @@ def configuration(context: Context) -> str:
     template = jinja2.Environment(  # noqa: S701 - nginx configuration, not HTML; every value is validated
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     ).from_string(text)
+    port = "" if context.environment.https_port == 443 else f":{context.environment.https_port}"  # noqa: PLR2004 - https
     addresses = {target(route): f"{route.service}:{route.port}" for route in _contained(context)}
     return template.render(
         project=context.project,
         environment=context.environment,
+        by_acme=acme.applies(context.environment),
+        https=f"https://$host{port}",
         routes=context.routes,
         target=target,
         targets=sorted(addresses.items()),
