@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from nself_sdk.compose import ComposeFile, Deploy, Limits, Resources
 from nself_sdk.environment import Environment, is_dns_label
 from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.hooks import Hook, Moment, known
 from nself_sdk.model import Model
 from nself_sdk.offers import Connection, Metrics, Route, Secret, Webhook
 
@@ -194,9 +195,10 @@ class Project:
 
     Args:
         name: the Compose project's name; the folder's name when left out.
+        hooks: functions to call around a deploy: ``{"pre-deploy": check_stock}`` (docs/deploying.md).
     """
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, *, hooks: Mapping[Moment, Hook] | None = None) -> None:
         if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name):
             fix = "use lower-case letters, digits and hyphens, at most 40"
             raise DeclarationError(Problem("project", f"{name!r} is not a project name", fix))
@@ -205,6 +207,7 @@ class Project:
         self.services: dict[str, Service] = {}
         self.files: list[ComposeFile] = []
         self.routes: list[Route] = []
+        self.hooks = known(hooks or {})
 
     @classmethod
     def from_env(cls, folder: Path | str = ".", environment: Environment | str = "dev") -> Project:

@@ -19,7 +19,7 @@ _FIRST = {"errors"}
 _COMPOSE = {*_FIRST, "compose"}
 _ENVIRONMENT = {*_FIRST, "model", "environment"}
 _OFFERS = {*_COMPOSE, *_ENVIRONMENT, "offers"}
-_PROJECT = {*_OFFERS, "project"}
+_PROJECT = {*_OFFERS, "hooks", "project"}
 _PASSES = {*_PROJECT, "passes"}
 _RENDER = {*_PASSES, "render"}
 _CHECKS = {*_RENDER, "checks"}
@@ -48,7 +48,8 @@ ARROWS = {
     "model": _FIRST,
     "environment": {*_FIRST, "model"},
     "offers": {*_COMPOSE, *_ENVIRONMENT},
-    "project": _OFFERS,
+    "hooks": {*_FIRST, "model"},
+    "project": {*_OFFERS, "hooks"},
     "passes": _PROJECT,
     "render": _PASSES,
     "checks": _RENDER,

@@ -125,11 +125,23 @@ def findings(found: Iterable[Finding], *, as_json: bool) -> None:
             typer.echo(f"         {finding.fix}")
 
 
-def report(deployment: Deployment, done: Report) -> None:
-    """How long a deploy took, and where to look now."""
-    context = deployment.context
+def report(deployment: Deployment, done: Report, *, as_json: bool = False) -> None:
+    """How a deploy went, and where to look now. What went wrong beside it is said last, and is the exit code 1."""
+    if as_json:
+        typer.echo(json.dumps(done.document, indent=2))
+    else:
+        _report(deployment.context, done)
+    for flaw in done.flaws:
+        typer.echo(f"but: {flaw}", err=True)
+    if done.flaws:
+        raise typer.Exit(1)
+
+
+def _report(context: Context, done: Report) -> None:
     if done.plan is not None:
         typer.echo(str(done.plan))
+    if done.probe is not None:
+        typer.echo(f"probe: {done.probe}")
     if done.release is not None:
         typer.echo(f"kept as release {done.release.number}")
     steps = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in done.steps)

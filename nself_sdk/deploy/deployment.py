@@ -9,21 +9,24 @@ from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
-from nself_sdk.deploy import images, lock, observing, releases, running
+from nself_sdk.deploy import images, lock, observing, refusals, releases, running
+from nself_sdk.deploy.hooks import Hooks, around
 from nself_sdk.deploy.probe import Probe, ProbeReport, probing
 from nself_sdk.deploy.progress import Progress, Report
 from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.deploy.stack import RunningStack
 from nself_sdk.docker import Driver, Stack, Target
+from nself_sdk.docker.redaction import Redaction
 from nself_sdk.environment import Environment
-from nself_sdk.errors import DeclarationError, DriverError, Problem
+from nself_sdk.errors import DriverError
 from nself_sdk.passes import Pass, fingerprint_variable
 from nself_sdk.plan import Plan, Wanted, plan
 from nself_sdk.project import Declaration, declared
 from nself_sdk.render import render
 from nself_sdk.store import ProjectFolder, revision
 from nself_sdk.store.folder import fingerprints
+from nself_sdk.store.hooks import executables
 
 
 class Deployment(RunningStack):
@@ -129,18 +132,20 @@ class Deployment(RunningStack):
         with report.step("secrets", self._tell):
             self.folder.scaffold(self.project)
             stack = self.stack()
-        with self._locked(message, lock_wait), self._probed(probe, report):
-            with report.step("images", self._tell):
-                self._provide_images(stack)
-            with report.step("plan", self._tell):
-                fresh, wanted = self._observe(stack)
-                _refuse_stale(approved, fresh)
-            report.plan = fresh
+            hooks = self._hooks("deploy", message, timeout, stack)
+        with self._locked(message, lock_wait), around(hooks, report):
             history = self.releases()
-            releases.refuse_stranger(history, self.environment.name)
-            rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
-            with report.step("start", self._tell):
-                running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
+            refusals.refuse_stranger(history, self.environment.name)
+            with self._probed(probe, report):
+                with report.step("images", self._tell):
+                    self._provide_images(stack)
+                with report.step("plan", self._tell):
+                    fresh, wanted = self._observe(stack)
+                    refusals.refuse(approved, fresh)
+                report.plan = fresh
+                rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
+                with report.step("start", self._tell):
+                    running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
             if fresh.pending or not releases.is_newest(history, stack.file, wanted.fingerprints):
                 report.release = self._record(stack, wanted, report, message)
         return report
@@ -166,8 +171,12 @@ class Deployment(RunningStack):
         """
         report = Report()
         message = f"rollback to {number}" if number else "rollback"
-        with self._locked(message, lock_wait):
-            release = releases.chosen(self.releases(), number)
+        stack = self.stack()
+        hooks = self._hooks("rollback", message, timeout, stack)
+        with self._locked(message, lock_wait), around(hooks, report, before=False):
+            history = self.releases()
+            refusals.refuse_stranger(history, self.environment.name)
+            release = releases.chosen(history, number)
             stack = self.stack(release.file)
             wanted = Wanted(file=self.file, environment=self.environment.name, hashes={})
             rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
@@ -211,6 +220,21 @@ class Deployment(RunningStack):
 
         return lock.locked(self.driver, self.project.name, revision.operator(), message, wait=wait, tell=tell)
 
+    def _hooks(self, command: str, message: str, timeout: float, stack: Stack) -> Hooks:
+        """What runs around a command, and what it is told. A hook that would never run is refused here."""
+        facts = {
+            "NSELF_COMMAND": command,
+            "NSELF_PROJECT": self.project.name,
+            "NSELF_ENVIRONMENT": self.environment.name,
+            "NSELF_DOMAIN": self.environment.domain,
+            "NSELF_HOST": str(self.driver.target),
+            "NSELF_WHO": revision.operator(),
+            "NSELF_REVISION": revision.revision(self.folder.path)[0],
+            "NSELF_MESSAGE": message,
+        }
+        found, hide = executables(self.folder.path), Redaction(stack.secrets.values())
+        return Hooks(self.project.hooks, found, self.folder.path, timeout, self._tell, facts, hide)
+
     def _record(self, stack: Stack, wanted: Wanted, report: Report, message: str) -> Release:
         """Keep what now runs healthy as a release."""
         commit, dirty = revision.revision(self.folder.path)
@@ -241,12 +265,3 @@ class Deployment(RunningStack):
                     self._tell(Progress("images", what))
             file = images.tagged(self.file, self.folder.path)
             images.provide(self.driver, stack, file, here, self._tell)
-
-
-def _refuse_stale(approved: Plan | None, fresh: Plan) -> None:
-    """A plan is carried out as it was shown, or not at all."""
-    if approved is None or approved == fresh:
-        return
-    what = "the host changed" if approved.wanted == fresh.wanted else "the project changed"
-    fix = "look at a new plan and deploy that one"
-    raise DeclarationError(Problem("plan", f"{what} since this plan was made", fix))

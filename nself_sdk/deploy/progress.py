@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,11 +46,26 @@ class Report:
     release: Release | None = None
     #: What became of the traffic that ran meanwhile; None where there was none.
     probe: ProbeReport | None = None
+    #: What went wrong though everything is deployed and healthy: a hook afterwards, or requests that were lost.
+    flaws: list[str] = field(default_factory=list[str])
 
     @property
     def seconds(self) -> float:
         """How long everything took."""
         return sum(step.seconds for step in self.steps)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The report as plain values, for JSON."""
+        return {
+            "release": self.release.number if self.release else None,
+            "seconds": round(self.seconds, 2),
+            "steps": {step.name: step.seconds for step in self.steps},
+            "services": self.services,
+            "plan": self.plan.model_dump(mode="json") if self.plan else None,
+            "probe": asdict(self.probe) if self.probe else None,
+            "flaws": self.flaws,
+        }
 
     @contextmanager
     def step(self, name: str, tell: Callable[[Progress], None]) -> Generator[None]:

@@ -85,17 +85,6 @@ def is_newest(releases: tuple[Release, ...], file: str, fingerprints: Mapping[st
     return bool(releases) and (releases[0].file, releases[0].fingerprints) == (file, dict(fingerprints))
 
 
-def refuse_stranger(history: tuple[Release, ...], environment: str) -> None:
-    """Two environments of one project on one engine would share containers, and data.
-
-    Raises:
-        DeclarationError: the host runs the project in another environment.
-    """
-    if history and history[0].environment != environment:
-        what = f"this engine runs {history[0].project} in {history[0].environment}, whose data {environment} would take"
-        raise DeclarationError(Problem("environment", what, "use another engine, or another project name"))
-
-
 def keep(driver: Driver, release: Release) -> Release:
     """Put the release on the host as its newest, with names for its images, and let the oldest go."""
     number = max((kept.number for kept in history(driver, release.project)), default=0) + 1

@@ -176,6 +176,7 @@ class NselfStack:
         if self._source is not None:
             ignore = shutil.ignore_patterns(*_LEFT_OUT)
             shutil.copytree(self._source.path, path, ignore=ignore, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(path / "hooks", ignore_errors=True)
         return path
 
     def _place(self) -> Environment:
@@ -222,6 +223,7 @@ class NselfStack:
         """The user's project under our name; his own value stays as it is."""
         project = copy(declared(self._declaration, environment))
         project.name, project.is_named = self.name, True
+        project.hooks = {}  # a test announces no deploy
         return project
 
     def _remove(self, driver: Driver) -> None:

@@ -1,0 +1,31 @@
+"""What a deploy refuses, however much it is asked: a stale plan, another's containers, data left behind."""
+
+from __future__ import annotations
+
+from nself_sdk.deploy.releases import Release
+from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.plan import Plan
+
+
+def refuse(approved: Plan | None, fresh: Plan) -> None:
+    """A plan is carried out as it was shown, or not at all.
+
+    Raises:
+        DeclarationError: the host or the project changed since the plan was made.
+    """
+    if approved is None or approved == fresh:
+        return
+    what = "the host changed" if approved.wanted == fresh.wanted else "the project changed"
+    fix = "look at a new plan and deploy that one"
+    raise DeclarationError(Problem("plan", f"{what} since this plan was made", fix))
+
+
+def refuse_stranger(history: tuple[Release, ...], environment: str) -> None:
+    """Two environments of one project on one engine would share containers, and data.
+
+    Raises:
+        DeclarationError: the host runs the project in another environment.
+    """
+    if history and history[0].environment != environment:
+        what = f"this engine runs {history[0].project} in {history[0].environment}, whose data {environment} would take"
+        raise DeclarationError(Problem("environment", what, "use another engine, or another project name"))
