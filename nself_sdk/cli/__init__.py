@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import warnings
@@ -17,20 +18,29 @@ def main() -> NoReturn:
     from nself_sdk.errors import NselfError  # noqa: PLC0415 - same
 
     warnings.showwarning = _show
-    # Asked to end, a deploy finishes its step, goes back and unlocks, as after Ctrl-C.
+    # Asked to end, a deploy finishes its step, goes back and unlocks, as after Ctrl-C; also where its terminal closes,
+    # unless it was started to outlive that (nohup).
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         app(standalone_mode=True)
     except NselfError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
+        _end(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(_INTERRUPTED)
+        _end("interrupted", _INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away: nobody is left to tell
         sys.exit(0)
     sys.exit(0)
+
+
+def _end(words: str, code: int) -> NoReturn:
+    """The last words, if anybody is left to read them."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
+    sys.exit(code)
 
 
 def _show(message: Warning | str, *_: object, **__: object) -> None:

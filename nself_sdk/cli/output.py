@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -52,7 +53,8 @@ class Live:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
-            self._live.__exit__(None, None, None)
+            with contextlib.suppress(OSError):  # the terminal was closed
+                self._live.__exit__(None, None, None)
 
     def __call__(self, progress: Progress) -> None:
         """Show it."""
@@ -62,7 +64,9 @@ class Live:
         self._step, self._last_line = progress.step, progress.what
         if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
             name = f"{progress.step} {progress.service}".strip()
-            typer.echo(f"{elapsed:7.1f} s  {name}: {progress.what}", err=True)
+            # A terminal or a reader that went away must not end a deploy half-way.
+            with contextlib.suppress(OSError):
+                typer.echo(f"{elapsed:7.1f} s  {name}: {progress.what}", err=True)
 
     def _table(self) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415 - only on a terminal

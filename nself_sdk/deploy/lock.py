@@ -49,15 +49,17 @@ def locked(  # noqa: PLR0913 - whom, what and why are three things
         LockedError: somebody else holds it; it says who, since when and what for.
     """
     token = uuid.uuid4().hex[:12]
-    _acquire(driver, project, {_OWNER: owner, _MESSAGE: message, _TOKEN: token}, time.monotonic() + wait, tell)
     done = threading.Event()
     beating = threading.Thread(target=_beat, args=(driver, project, token, done), daemon=True)
-    beating.start()
     try:
+        # In here: Ctrl-C may come when the host has made the lock and we have not heard of it.
+        _acquire(driver, project, {_OWNER: owner, _MESSAGE: message, _TOKEN: token}, time.monotonic() + wait, tell)
+        beating.start()
         yield
     finally:
         done.set()
-        beating.join()
+        if beating.ident:
+            beating.join()
         _release(driver, token)
 
 

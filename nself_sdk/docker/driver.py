@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nself_sdk.docker import documents, host, streams
+from nself_sdk.docker import documents, host, stackfile, streams
 from nself_sdk.docker.commands import compose_command, docker_command
 from nself_sdk.docker.environment import scrubbed
 from nself_sdk.docker.failures import failure
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nself_sdk.docker.values import Container, Engine, Host, Image, Network, Volume
 
 _LOOK = 120.0  # seconds that a call which only looks may take: the slowest host answers, a hung engine does not
+_GLANCE = 20.0  # the same for the host under the engine, which is not needed as much
 _DAEMON = ("Error response from daemon:", "Error: No such container", "Cannot connect to the Docker daemon")
 
 
@@ -68,8 +69,10 @@ class EngineDriver:
 
     def info(self) -> Engine:
         """See `Driver.info`."""
+        asked = datetime.now(UTC)
         text = self._look("info", "--format", "{{json .}}")
-        return documents.engine(json.loads(text))
+        engine = documents.engine(json.loads(text))
+        return replace(engine, skew=(engine.time - asked - (datetime.now(UTC) - asked) / 2).total_seconds())
 
     def compose(
         self, stack: Stack, *arguments: str, on_line: OnLine | None = None, timeout: float | None = None
@@ -77,7 +80,7 @@ class EngineDriver:
         """See `Driver.compose`."""
         self._redaction = self._redaction.also(stack.secrets.values())
         given = {**stack.variables, **stack.secrets}
-        with _file(stack) as path:
+        with stackfile.written(stack.file) as path:
             command = [*compose_command(self._line.address, stack, path), *arguments]
             done = run(
                 command,
@@ -143,8 +146,11 @@ class EngineDriver:
 
     def host(self, root: str) -> Host:
         """See `Driver.host`."""
-        done = self._line.shell(host.script(root), _LOOK)
-        return host.parsed(done.stdout)
+        try:
+            text = self._line.shell(host.script(root), _GLANCE).stdout
+        except DriverError:  # a disk that hangs, for one: what cannot be seen must not stop anything
+            text = ""
+        return host.parsed(text, self._line.peer)
 
     def networks(self) -> tuple[Network, ...]:
         """See `Driver.networks`."""
@@ -270,16 +276,6 @@ class EngineDriver:
             return self._line.lost() or error
 
         return tell
-
-
-@contextmanager
-def _file(stack: Stack) -> Generator[Path]:
-    """The stack's file, for as long as Compose reads it, where nobody else can."""
-    with tempfile.TemporaryDirectory(prefix="nself-stack-") as folder:
-        path = Path(folder) / "docker-compose.yml"
-        path.touch(mode=0o600)
-        path.write_text(stack.file, encoding="utf-8")
-        yield path
 
 
 def _user(user: str | None) -> list[str]:
