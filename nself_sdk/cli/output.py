@@ -115,6 +115,8 @@ def urls(context: Context, *, as_json: bool) -> None:
     table(("service", "url"), rows)
     if environment.tls == "local-ca":
         typer.echo(f"\nTrust its certificates once: {_authority()}")
+    elif environment.tls == "acme" and not environment.browsers_trust:
+        typer.echo(f"\nNo browser trusts the certificates of {environment.acme_ca}; for real ones: ACME_CA=letsencrypt")
 
 
 def findings(found: Iterable[Finding], *, as_json: bool) -> None:

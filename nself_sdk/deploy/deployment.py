@@ -9,7 +9,7 @@ from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
-from nself_sdk.deploy import images, lock, observing, refusals, releases, running
+from nself_sdk.deploy import certificates, images, lock, observing, refusals, releases, running
 from nself_sdk.deploy.hooks import Hooks, around
 from nself_sdk.deploy.probe import Probe, ProbeReport, probing
 from nself_sdk.deploy.progress import Progress, Report
@@ -148,6 +148,7 @@ class Deployment(RunningStack):
                     running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
             if fresh.pending or not releases.is_newest(history, stack.file, wanted.fingerprints):
                 report.release = self._record(stack, wanted, report, message)
+            report.flaws += certificates.flaws(self.certificates, timeout, self._tell)
         return report
 
     def releases(self) -> tuple[Release, ...]:

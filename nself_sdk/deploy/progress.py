@@ -46,7 +46,7 @@ class Report:
     release: Release | None = None
     #: What became of the traffic that ran meanwhile; None where there was none.
     probe: ProbeReport | None = None
-    #: What went wrong though everything is deployed and healthy: a hook afterwards, or requests that were lost.
+    #: What went wrong though all is deployed and healthy: a hook afterwards, lost requests, a missing certificate.
     flaws: list[str] = field(default_factory=list[str])
 
     @property

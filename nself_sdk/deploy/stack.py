@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nself_sdk.compose import ComposeFile, Service
-from nself_sdk.deploy import health
+from nself_sdk.deploy import certificates, health
+from nself_sdk.deploy.certificates import Certificate
 from nself_sdk.deploy.health import ServiceHealth
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Container, Driver, ExecResult, Stack
@@ -40,8 +41,13 @@ class RunningStack:
         self.driver.compose(bare, "down", "--remove-orphans", *patience, on_line=self._line("down"))
 
     def status(self) -> tuple[ServiceHealth, ...]:
-        """Every declared service and how it is."""
-        return health.judge(self.file, self.driver.containers(self.project.name))
+        """Every declared service and how it is. Who fetches certificates is well if each host has one."""
+        states = health.judge(self.file, self.driver.containers(self.project.name))
+        return certificates.judged(states, certificates.fetcher(self.file), self.certificates())
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Each host's certificate, where they come by ACME; nothing elsewhere."""
+        return certificates.certificates(self.driver, self.file, self.project.name)
 
     def logs(self, *services: str, tail: int = 100, follow: bool = False, on_line: Callable[[str], None]) -> None:
         """Stream the log lines of the services; of all, if none is named."""

@@ -21,7 +21,7 @@ fetch() {
 reason() {
     found=$(sed -n 's/^ *Detail: //p' "$1" | head -n 1)
     [ -n "$found" ] || found=$(grep -v -e '^$' -e '^Ask for help' -e '^Some challenges' -e '^Saving debug' "$1" | tail -n 1)
-    printf '%s' "${found:-certbot said nothing}"
+    printf '%s' "${found:-certbot said nothing}" | cut -c 1-300
 }
 
 # One file for certificate and key, put there in one step: nginx never sees a pair that does not belong together.
