@@ -16,31 +16,40 @@ from nself_sdk.docker import Container, Driver
 from nself_sdk.errors import DriverError
 from nself_sdk.offers import EDGE, RELOAD
 
-#: How long a reload takes until the old workers accept nothing new.
-_SETTLES = 1.0
 _POLL = 0.25
 
-_WRITE = """\
+# A reload is done when the workers from before accept no connection any more: nginx renames their processes then
+# (https://github.com/nginx/nginx/blob/3f6f7824d/src/os/unix/ngx_process_cycle.c). What a master cannot apply, it only
+# logs; the workers from before would go on for ever.
+_RELOADING = """\
 set -eu
+is_worker() { [ "$(tr -d '\\0' 2>/dev/null <"/proc/$1/cmdline")" = "nginx: worker process" ]; }
+workers() { for id in $*; do if is_worker "$id" 2>/dev/null; then echo "$id"; fi; done; }
+reload() {
+  old=$(workers $(cd /proc && echo [0-9]*))
+  nginx -s reload
+  for _ in $(seq 200); do
+    old=$(workers $old)
+    if [ -z "$old" ]; then return 0; fi
+    sleep 0.05
+  done
+  echo "nginx still works as before after ten seconds" >&2
+  return 1
+}
+"""
+
+_WRITE = """\
 mkdir -p {folder}; cd {folder}
 while read -r name text; do printf '%s' "$text" | base64 -d > "$name"; done
 nginx -t -q || {{ rm -f {names}; exit 1; }}
-nginx -s reload
-"""
-
-_REMOVE = """\
-set -eu
-cd {folder} && rm -f {names}
-nginx -t -q
-nginx -s reload
+reload
 """
 
 _FORGET = """\
-set -eu
 cd {folder} 2>/dev/null || exit 0
 set -- *.map *.conf
 rm -f "$@"
-if [ "$*" != "*.map *.conf" ]; then nginx -t -q; nginx -s reload; fi
+if [ "$*" != "*.map *.conf" ]; then nginx -t -q; reload; fi
 """
 
 _RELOAD = """\
@@ -74,29 +83,23 @@ class Edge:
                 return cls(driver, running[0], str(facts["folder"]), facts["targets"])  # type: ignore[arg-type]
         return None
 
-    def pin(self, service: str, containers: Sequence[Container]) -> None:
-        """Send the service's requests to exactly these containers, from now on."""
+    def pin(self, chosen: Mapping[str, Sequence[Container]]) -> None:
+        """Send each service's requests to exactly these containers, from now on."""
         files: dict[str, str] = {}
-        for port in self.targets.get(service, ()):
-            name = _target(service, port)
-            servers = " ".join(f"server {address}:{port};" for one in containers for address in _addresses(one))
-            files[f"{name}.conf"] = f"upstream pinned_{name} {{ {servers} }}\n"
-            files[f"{name}.map"] = f"~. pinned_{name};\n"
+        for service, containers in chosen.items():
+            for port in self.targets.get(service, ()) if containers else ():
+                name = _target(service, port)
+                servers = " ".join(f"server {address}:{port};" for one in containers for address in _addresses(one))
+                files[f"{name}.conf"] = f"upstream pinned_{name} {{ {servers} }}\n"
+                files[f"{name}.map"] = f"~. pinned_{name};\n"
         if files:
             script = _WRITE.format(folder=self.folder, names=" ".join(files))
-            self._run(script, _encoded(files), f"point nginx at the containers of {service}")
-            time.sleep(_SETTLES)
-
-    def unpin(self, service: str) -> None:
-        """Find the service by its name again."""
-        names = [f"{_target(service, port)}.{end}" for port in self.targets.get(service, ()) for end in ("map", "conf")]
-        if names:
-            script = _REMOVE.format(folder=self.folder, names=" ".join(names))
-            self._run(script, "", f"point nginx at {service} by name")
+            what = f"point nginx at the containers of {', '.join(chosen)}"
+            self._run(_RELOADING + script, _encoded(files), what)
 
     def unpin_all(self) -> None:
         """Find every service by its name: also those that a deploy left pinned when it was killed."""
-        self._run(_FORGET.format(folder=self.folder), "", "point nginx at the services by name")
+        self._run(_RELOADING + _FORGET.format(folder=self.folder), "", "point nginx at the services by name")
 
     def answers(self, service: str, container: Container) -> bool:
         """Whether the container answers http, any status, on every port of the service, asked from the edge."""

@@ -7,21 +7,24 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from nself_sdk.compose import ComposeFile, duration
 from nself_sdk.deploy import edge, health
+from nself_sdk.deploy.batches import Batch, batches
 from nself_sdk.deploy.edge import Edge
 from nself_sdk.deploy.health import ServiceHealth
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Container, Driver, Stack
-from nself_sdk.errors import DriverError, UnhealthyServiceError
-from nself_sdk.plan import Change, Wanted, replicas
+from nself_sdk.errors import DriverError, NselfError, UnhealthyServiceError
+from nself_sdk.plan import CONFIG_HASH, Change, Wanted
 
 _POLL = 0.5
 _LOG_LINES = 20
 #: Compose itself may wait for a service; it gets a little longer, so that our own message comes first.
 _MARGIN = 60.0
 _GRACE = 10.0  # Docker's own, where the file says nothing
+_WELL = {"healthy", "none"}
 
 
 @dataclass
@@ -41,6 +44,27 @@ class Rollout:
     def file(self) -> ComposeFile:
         """What is wanted."""
         return self.wanted.file
+
+    def carry_out(self, changes: Sequence[Change]) -> None:
+        """Carry the changes out, one by one; services that do not run yet start together, in Compose's own order.
+
+        Raises:
+            UnhealthyServiceError: a service did not become healthy; those after it were not touched.
+            DriverError: Docker refused.
+        """
+        try:
+            self._hold([change.service for change in changes if change.order == "start-first"])
+            for is_new, some in groupby(changes, key=_is_new):
+                if is_new:
+                    self.create([change.service for change in some])
+                else:
+                    for change in some:
+                        self.apply(change)
+        except BaseException:
+            with contextlib.suppress(NselfError):  # what comes next, or the next deploy, settles it
+                self.settle()
+            raise
+        self.settle()
 
     def apply(self, change: Change) -> None:
         """Carry the change out, and wait until the service is healthy.
@@ -72,47 +96,70 @@ class Rollout:
             UnhealthyServiceError: one did not become healthy.
             DriverError: Docker refused.
         """
-        command = ("up", "--detach", "--no-build", "--no-recreate", *services)
         try:
-            self.driver.compose(self.stack, *command, on_line=self._line, timeout=self.timeout + _MARGIN)
+            self._up(services[0], "--no-recreate", *services[1:])
         except DriverError as error:
             # What Compose calls a failed dependency is told as the service that failed.
             states = health.judge(self.file, self.driver.containers(self.stack.project))
-            if failed := culprit(states):
+            if failed := next((state for state in states if state.verdict == "failed"), None):
                 raise self._failure(failed, failed.reason) from error
             raise
         for service in services:
             self._healthy(service)
 
     def settle(self) -> None:
-        """Nothing is under way any more: what an earlier deploy left pinned when it was killed is found by name again.
+        """Nothing is under way any more: services are found by name again, also those that a killed deploy left pinned.
 
         Otherwise the edge would keep an address that nobody has after the next restart.
         """
-        if gate := Edge.of(self.driver, self.file, self.driver.containers(self.stack.project)):
+        if gate := self._edge():
             gate.unpin_all()
 
+    def _hold(self, services: Sequence[str]) -> None:
+        """Nothing that is started from now on gets a request of these services before it is healthy.
+
+        For all of them at once: each reload of the edge starts its workers anew.
+        """
+        if services and (gate := self._edge()):
+            gate.pin({service: _serving(self._containers(service)) for service in services})
+
     def _start_first(self, service: str) -> None:
-        """New containers beside the old; the edge moves to them when they are healthy; the old are drained."""
-        old = self._present(service)
-        gate = Edge.of(self.driver, self.file, self.driver.containers(self.stack.project))
-        known = {container.id for container in old}
+        """New containers beside the old, batch by batch."""
+        serving = self._present(service)
+        fresh = [container for container in serving if self._is_as_wanted(container)]
+        stale = [container for container in serving if container not in fresh]
+        for batch in batches(self.file.services[service], fresh, stale):
+            serving = self._exchange(service, serving, batch)
+
+    def _exchange(self, service: str, serving: Sequence[Container], batch: Batch) -> list[Container]:
+        """Start a batch; the edge moves to it when it is healthy; those that it replaces are drained. Who serves then.
+
+        The edge is pinned to who serves, and so does not see the new ones before.
+        """
+        gate = self._edge()
+        known = {container.id for container in serving}
+        stay = [container for container in serving if container not in batch.stop]
         try:
-            if gate:
-                gate.pin(service, [c for c in old if c.health in {"healthy", "none"}] or old)
-            count = len(old) + replicas(self.file.services[service])
-            self._up(service, "--no-recreate", "--scale", f"{service}={count}")
-            new = self._healthy(service, except_for=known)
+            self._up(service, "--no-recreate", "--scale", f"{service}={len(serving) + batch.start}")
+            new = self._healthy(service, except_for=known) if batch.start else []
             self._ask(gate, service, new)
             if gate:
-                gate.pin(service, new)
+                gate.pin({service: _serving([*stay, *new])})
         except BaseException:
             self._abandon(service, known, gate)
             raise
-        self._drain(gate, service, old)
-        self._remove(old, self._grace(service))
-        if gate:
-            gate.unpin(service)
+        self._drain(gate, service, batch.stop)
+        self._remove(batch.stop, self._grace(service))
+        return [*stay, *new]
+
+    def _is_as_wanted(self, container: Container) -> bool:
+        """Whether an earlier deploy that was cut off has replaced this container already."""
+        service = container.service
+        return (
+            container.health in _WELL
+            and container.labels.get(CONFIG_HASH) == self.wanted.hashes.get(service)
+            and container.image_id == self.wanted.images.get(service)
+        )
 
     def _present(self, service: str) -> list[Container]:
         """The service's running containers; the others go, because Compose would start them instead of new ones."""
@@ -128,7 +175,7 @@ class Rollout:
             if container.id not in known:
                 self.driver.stop(container.id, int(_GRACE))
         if gate:
-            gate.unpin(service)
+            gate.pin({service: _serving([c for c in self._containers(service) if c.id in known])})
 
     def _ask(self, gate: Edge | None, service: str, new: Sequence[Container]) -> None:
         for container in new if gate else ():
@@ -137,7 +184,7 @@ class Rollout:
                 raise self._failure(state, "is healthy by its own check, but does not answer the edge")
 
     def _drain(self, gate: Edge | None, service: str, old: Sequence[Container]) -> None:
-        if gate and service in gate.targets:
+        if gate and old and service in gate.targets:
             self._say(service, "draining the old container")
             if left := gate.drain(old, self.drain):
                 self._say(service, f"drain time is over, {left} connections are cut")
@@ -179,6 +226,9 @@ class Rollout:
     def _line(self, text: str) -> None:
         self.tell(Progress("start", text, raw=True))
 
+    def _edge(self) -> Edge | None:
+        return Edge.of(self.driver, self.file, self.driver.containers(self.stack.project))
+
     def _containers(self, service: str) -> list[Container]:
         found = self.driver.containers(self.stack.project)
         return [container for container in found if container.service == service and not container.one_off]
@@ -201,9 +251,14 @@ def evidence(driver: Driver, container: Container | None) -> str:
     return f"{logs}\nhealth check: {container.health_output}" if container.health_output else logs
 
 
-def culprit(states: Sequence[ServiceHealth]) -> ServiceHealth | None:
-    """The first service that failed."""
-    return next((state for state in states if state.verdict == "failed"), None)
+def _is_new(change: Change) -> bool:
+    return change.kind == "create"
+
+
+def _serving(containers: Sequence[Container]) -> list[Container]:
+    """Those that may get requests: the healthy ones; all that run, if none is."""
+    running = [container for container in containers if container.running]
+    return [container for container in running if container.health in _WELL] or running
 
 
 _DOING = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from itertools import groupby
 from threading import Event, Thread
 
 from nself_sdk.compose import ComposeFile
@@ -15,7 +14,7 @@ from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.docker import Driver, Stack
 from nself_sdk.errors import DriverError, NselfError
-from nself_sdk.plan import Change, Plan, plan
+from nself_sdk.plan import Plan, plan
 
 _POLL_SECONDS = 0.5
 
@@ -36,9 +35,7 @@ def carry_out(rollout: Rollout, made: Plan, report: Report, before: Release | No
     clear_leftovers(rollout.driver, rollout.stack.project)
     try:
         with watched(rollout, report):
-            for is_new, changes in groupby(made.pending, key=_is_new):
-                _apply(rollout, list(changes), together=is_new)
-        rollout.settle()
+            rollout.carry_out(made.pending)
     except BaseException as failure:
         if before is not None:
             _go_back(rollout, before, stack_of(before.file), failure)
@@ -47,19 +44,6 @@ def carry_out(rollout: Rollout, made: Plan, report: Report, before: Release | No
 
 
 StackOf = Callable[[str], Stack]
-
-
-def _is_new(change: Change) -> bool:
-    return change.kind == "create"
-
-
-def _apply(rollout: Rollout, changes: Sequence[Change], *, together: bool) -> None:
-    """New services start together, in Compose's own order; what serves already is changed one by one."""
-    if together:
-        rollout.create([change.service for change in changes])
-        return
-    for change in changes:
-        rollout.apply(change)
 
 
 def _go_back(rollout: Rollout, before: Release, stack: Stack, failure: BaseException) -> None:
@@ -80,8 +64,7 @@ def restore(rollout: Rollout, release: Release, stack: Stack) -> Plan:
     wanted = observing.wanted(rollout.driver, stack, file, release.environment)
     back = plan(wanted, observing.observed(rollout.driver, wanted, stack.project))
     way = Rollout(rollout.driver, stack, wanted, rollout.timeout, rollout.drain, rollout.tell)
-    for change in back.pending:
-        way.apply(change)
+    way.carry_out(back.pending)
     return back
 
 

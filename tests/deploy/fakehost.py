@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nself_sdk.compose import ComposeFile
-from nself_sdk.deploy import edge, lock, rollout, running
+from nself_sdk.deploy import lock, rollout, running
 from nself_sdk.deploy.observing import reloadable
 from nself_sdk.docker import Container, ExecResult, Image
 from nself_sdk.docker.values import Mount
@@ -33,7 +33,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting, and no calls of the threads that watch."""
     for module, name, value in (
-        (edge, "_SETTLES", 0),
         (rollout, "_POLL", 0),
         (running, "_POLL_SECONDS", 60),
         (lock, "_BEAT", 60),

@@ -6,7 +6,7 @@ import pytest
 from fakehost import FakeHost
 
 from nself_sdk import Deployment, Environment, Hasura, Postgres, Project
-from nself_sdk.deploy import edge, lock, rollout, running
+from nself_sdk.deploy import lock, rollout, running
 from nself_sdk.errors import DriverError, HostUnreachableError
 from nself_sdk.offers import Route
 from nself_sdk.store import ProjectFolder
@@ -21,7 +21,6 @@ MAY_FAIL = {"remove_image"}
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting, and no calls of the threads that watch."""
-    monkeypatch.setattr(edge, "_SETTLES", 0)
     monkeypatch.setattr(rollout, "_POLL", 0)
     monkeypatch.setattr(running, "_POLL_SECONDS", 60)
     monkeypatch.setattr(lock, "_BEAT", 60)
@@ -54,7 +53,7 @@ def ready(folder: ProjectFolder) -> FakeHost:
 def verbs(folder: ProjectFolder, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What a deploy calls when nothing fails."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name, value in ((edge, "_SETTLES", 0), (running, "_POLL_SECONDS", 60), (lock, "_BEAT", 60)):
+        for module, name, value in ((running, "_POLL_SECONDS", 60), (lock, "_BEAT", 60)):
             patch.setattr(module, name, value)
         host = ready(folder)
         second(folder, host).deploy()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fakehost import FakeHost
 
-from nself_sdk import Deployment, Environment, Hasura, Project
-from nself_sdk.deploy import edge, lock, rollout, running
+from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Project
+from nself_sdk.compose import Deploy
+from nself_sdk.deploy import lock, rollout, running
 from nself_sdk.docker import Image
 from nself_sdk.errors import DriverError
 
@@ -23,7 +24,6 @@ STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca"
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
-        (edge, "_SETTLES", 0),
         (rollout, "_POLL", 0),
         (running, "_POLL_SECONDS", 60),
         (lock, "_BEAT", 60),
@@ -62,6 +62,57 @@ def test_the_edge_serves_from_the_old_until_the_new_is_healthy_and_then_from_the
     deployment(host, tmp_path, "debug").deploy()
     assert pins(host) == [old, hasura(host)]
     assert old != hasura(host)
+
+
+def replicated(host: FakeHost, folder: Path, level: str, *, parallelism: int = 2) -> Deployment:
+    def four(file: ComposeFile, _: Environment) -> ComposeFile:
+        hasura = file.services["hasura"]
+        many = (hasura.deploy or Deploy()).replace(replicas=4, update_config={"parallelism": parallelism})
+        return file.replace(services={**file.services, "hasura": hasura.replace(deploy=many)})
+
+    shop = Project("shop").add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
+    return Deployment(shop, STAGING, folder, passes=(four,), driver=host)
+
+
+def test_replicas_roll_in_batches_and_the_edge_knows_four_at_every_moment(host: FakeHost, tmp_path: Path) -> None:
+    replicated(host, tmp_path, "info").deploy()
+    old, host.calls = hasura(host), []
+    replicated(host, tmp_path, "debug").deploy()
+    new = hasura(host)
+    assert not {*old} & {*new}
+    assert pins(host) == [old, [*old[2:], *new[:2]], new]
+    stops = [call.arguments[0] for call in host.calls if call.verb == "stop"]
+    assert len(stops) == 4
+    assert [call.arguments[1:] for call in host.calls if "--scale" in call.arguments] == [
+        ("up", "--detach", "--no-build", "--no-recreate", "--scale", f"hasura={count}", "hasura") for count in (6, 6)
+    ]
+
+
+def test_a_rollout_that_was_cut_off_goes_on_where_it_was(host: FakeHost, tmp_path: Path) -> None:
+    replicated(host, tmp_path, "info").deploy()
+    old = set(host.made)
+    host.answer("stop", KeyboardInterrupt())  # nobody is left to go back: the process is dead
+    with pytest.raises(KeyboardInterrupt):
+        replicated(host, tmp_path, "debug").deploy()
+    first = set(host.made) - old
+    assert len(first) == 2
+    host.answer("stop", host._stop)
+    replicated(host, tmp_path, "debug").deploy()
+    assert first < set(host.made)
+    assert len(hasura(host)) == 4
+
+
+def test_several_services_are_held_by_one_reload_and_let_go_by_one(host: FakeHost, tmp_path: Path) -> None:
+    def two(level: str) -> Deployment:
+        second = Hasura(name="second", route="second", environment={"HASURA_GRAPHQL_LOG_LEVEL": level})
+        shop = Project("shop").add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level})).add(second)
+        return Deployment(shop, STAGING, tmp_path, driver=host)
+
+    two("info").deploy()
+    host.calls = []
+    two("debug").deploy()
+    scripts = [str(call.arguments[1][-1]) for call in host.calls if call.verb == "exec"]
+    assert sum("\nreload\n" in script or "; reload;" in script for script in scripts) == 4, "and one for each service"
 
 
 def test_what_a_killed_deploy_left_half_started_gets_no_request(host: FakeHost, tmp_path: Path) -> None:

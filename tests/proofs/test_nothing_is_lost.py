@@ -1,0 +1,74 @@
+"""The promise itself, over real ssh: a deploy of two services and a route loses none of ten thousand requests."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from rig import shop
+
+from nself_sdk.deploy import probing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rig.vps import Vps
+
+pytestmark = [pytest.mark.docker, pytest.mark.long]
+
+_LOG = logging.getLogger(__name__)
+REQUESTS, RATE, STEADY_SECONDS = 10_000, 105, 30
+#: How much slower the slowest hundredth may be while a deploy runs.
+SLOWER = 3
+
+
+@pytest.fixture(scope="module")
+def host(engine: None) -> Iterator[Vps]:
+    """A host of its own: a deploy to it is measured."""
+    from rig.vps import vps
+
+    with vps() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def folder(host: Vps, rig_images: Callable[..., object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop, deployed there."""
+    rig_images(*shop.images())
+    path = shop.on(host, tmp_path_factory.mktemp("shop"))
+    with shop.deployment(path, 0) as first:
+        first.deploy()
+    return path
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_deploy_of_two_services_and_a_route_loses_nothing(host: Vps, folder: Path, version: int) -> None:
+    shop.edit(folder, f"\n# version {version}\n")
+    database, handshakes = host.docker("inspect", "--format", "{{.Id}}", "shop-postgres-1"), host.connections()
+    with probing(shop.traffic(host.https_port, rate=RATE)) as running:
+        time.sleep(STEADY_SECONDS)
+        begin = running.seconds
+        with shop.deployment(folder, version) as deployment:
+            report = deployment.deploy()
+        end = running.seconds
+        while running.report.requests < REQUESTS:
+            time.sleep(1)
+    whole, steady, during = running.report, running.between(0, begin), running.between(begin, end)
+    _LOG.warning("%s\nsteady p99 %.0f ms, during p99 %.0f ms, %s", whole, steady.p99, during.p99, report.services)
+
+    assert report.plan is not None
+    assert {(c.service, c.kind) for c in report.plan.pending} == {
+        ("hello", "replace"),
+        ("hasura", "replace"),
+        ("nginx", "reload"),
+    }
+    assert whole.lost == 0, str(whole)
+    assert whole.requests >= REQUESTS
+    assert whole.requests / whole.seconds >= 100
+    assert whole.kept >= 2
+    assert host.docker("inspect", "--format", "{{.Id}}", "shop-postgres-1") == database
+    assert host.connections() == handshakes + 1
+    assert during.p99 <= SLOWER * steady.p99

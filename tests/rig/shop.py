@@ -1,0 +1,108 @@
+"""A shop to deploy again and again: Hasura, a service of its own, their next versions, and the traffic of its users."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nself_sdk import CustomService, Deployment, Environment, Hasura, Postgres, Project, render
+from nself_sdk.deploy import Probe, Request
+from nself_sdk.offers import Route
+from nself_sdk.store import ProjectFolder
+from nself_sdk.testing.edge import Edge
+
+if TYPE_CHECKING:
+
+    from rig.vps import Vps
+
+DOMAIN = "shop.example.com"
+STAGING = Environment.named("staging", domain=DOMAIN, tls="local-ca")
+#: What the template of the custom service is built from.
+PYTHON = "python:3.13.15-slim-trixie"
+JSON = {"Content-Type": "application/json"}
+_CODE = '''
+
+@router.get("/slow")
+async def slow(seconds: float = 8) -> dict[str, float]:
+    """Take that long."""
+    import asyncio
+
+    await asyncio.sleep(seconds)
+    return {"slept": seconds}
+
+
+@router.post("/echo")
+async def echo(body: dict[str, str]) -> dict[str, str]:
+    """Say the same."""
+    return body
+'''
+_INIT = b'{"type":"connection_init"}'
+_SOCKET = {"Sec-WebSocket-Protocol": "graphql-transport-ws"}
+
+
+def project(version: int = 0, replicas: int = 1) -> Project:
+    """The shop; each version has another Hasura, another service and another route."""
+    level = ("info", "debug")[version % 2]
+    hello = CustomService(
+        "hello", "fastapi-py", 8001, needs=["postgres"], environment={"VERSION": str(version)}, replicas=replicas
+    )
+    return (
+        Project("shop")
+        .add(Postgres(port=None, memory="512m"))
+        .add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
+        .add(hello)
+        .add(Route(name=f"v{version}", service="hello", port=8001))
+    )
+
+
+def made(folder: Path) -> Path:
+    """The service's code in a project folder, which can also take its time, and echo."""
+    ProjectFolder(folder).scaffold(project())
+    edit(folder, _CODE)
+    return folder
+
+
+def edit(folder: Path, text: str) -> None:
+    """Change the service's code: add these lines."""
+    code = folder / "services" / "hello" / "app" / "api.py"
+    code.write_text(code.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def on(vps: Vps, folder: Path) -> Path:
+    """The same, with that host as its staging."""
+    place = made(folder) / ".environments" / "staging"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / ".env").write_text(f"BASE_DOMAIN={DOMAIN}\nTLS=local-ca\n", encoding="utf-8")
+    server = {"host": vps.url, "identity_file": str(vps.identity_file), "known_hosts": str(vps.known_hosts)}
+    (place / "server.json").write_text(json.dumps(server), encoding="utf-8")
+    return folder
+
+
+def images() -> list[str]:
+    """The images that it needs to be there."""
+    services = render(project(), STAGING).services.values()
+    return sorted({service.image for service in services if service.build is None and service.image} | {PYTHON})
+
+
+def deployment(folder: Path, version: int) -> Deployment:
+    """A version of it in staging."""
+    return Deployment(project(version), "staging", folder)
+
+
+def traffic(port: int, *, rate: float = 100, slow: float = 10) -> Probe:
+    """GET and POST to both services, a request of that many seconds in flight at every moment, and a WebSocket."""
+    hello, api = (f"https://{name}.{DOMAIN}:{port}" for name in ("hello", "api"))
+    return Probe(
+        (
+            Request(f"{hello}/"),
+            Request(f"{hello}/echo", "POST", b'{"said": "this"}', JSON),
+            Request(f"{api}/healthz"),
+            Request(f"{api}/v1/graphql", "POST", b'{"query": "{ __typename }"}', JSON),
+        ),
+        rate=rate,
+        slow=(Request(f"{hello}/slow?seconds={slow:g}"),),
+        sockets=(Request(f"wss://api.{DOMAIN}:{port}/v1/graphql", body=_INIT, headers=_SOCKET),),
+        address="127.0.0.1",
+        authority=Edge(port).authority,
+    )
