@@ -13,6 +13,8 @@ from nself_sdk.model import Model
 #: An extension of a service in the rendered file, for deploys: it reloads its configs and secrets in place.
 #: ``{"test": shell command on the new files, named <path>.next, "command": shell command that reloads}``.
 RELOAD = "x-nself-reload"
+#: The same: ``true`` on a job that only goes forward, such as a migration: a way back runs none of an older release.
+ONCE = "x-nself-once"
 #: The same: it is the edge. ``{"folder": where it reads targets, "targets": {service: [port, ...]}}``.
 EDGE = "x-nself-edge"
 #: The same: it fetches the edge's certificates. A command in its container that prints a line for each host name:

@@ -7,12 +7,11 @@ import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Literal, cast
 
 from nself_sdk.compose import ComposeFile, Service
+from nself_sdk.jobs import jobs, ordered
 from nself_sdk.model import Model
-from nself_sdk.offers import EDGE
 from nself_sdk.reasons import reasons
 
 if TYPE_CHECKING:
@@ -128,25 +127,6 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
         changes=(*changes, *removed),
         wanted=wanted.digest,
         basis=observed.digest,
-    )
-
-
-def ordered(file: ComposeFile) -> list[str]:
-    """The services, each after those that it depends on, otherwise by name; the edge last.
-
-    A new route is announced when who answers it is there.
-    """
-    sorter = TopologicalSorter({name: sorted(s.depends_on_map) for name, s in sorted(file.services.items())})
-    return sorted(sorter.static_order(), key=lambda name: EDGE in file.services[name].extensions)
-
-
-def jobs(file: ComposeFile) -> frozenset[str]:
-    """The services that run to their end: another one waits for their completion."""
-    return frozenset(
-        name
-        for service in file.services.values()
-        for name, dependency in service.depends_on_map.items()
-        if dependency.condition == "service_completed_successfully"
     )
 
 

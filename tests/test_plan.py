@@ -11,8 +11,9 @@ import pytest
 from nself_sdk import ComposeFile
 from nself_sdk.docker import Container
 from nself_sdk.docker.values import Mount
+from nself_sdk.jobs import ordered
 from nself_sdk.passes import FINGERPRINT_LABEL
-from nself_sdk.plan import CONFIG_HASH, Change, Observed, Plan, Wanted, ordered, plan, sha
+from nself_sdk.plan import CONFIG_HASH, Change, Observed, Plan, Wanted, plan, sha
 
 BASE = """
 name: shop

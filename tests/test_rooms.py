@@ -24,7 +24,7 @@ _PASSES = {*_PROJECT, "passes"}
 _RENDER = {*_PASSES, "render"}
 _CHECKS = {*_RENDER, "checks"}
 _CATALOG = {*_PROJECT, "resources", "catalog"}
-_PLAN = {*_CHECKS, "reasons", "plan"}
+_PLAN = {*_CHECKS, "jobs", "reasons", "plan"}
 _DOCKER = {*_FIRST, "docker"}
 _STORE = {*_PLAN, *_CATALOG, "store"}
 _DEPLOY = {*_STORE, *_DOCKER, "deploy"}
@@ -54,7 +54,8 @@ ARROWS = {
     "render": _PASSES,
     "checks": _RENDER,
     "reasons": _CHECKS,
-    "plan": {*_CHECKS, "reasons", "docker"},  # of docker only its values: what was observed
+    "jobs": {*_COMPOSE, "offers"},
+    "plan": {*_CHECKS, "jobs", "reasons", "docker"},  # of docker only its values: what was observed
     "resources": {*_FIRST, "model"},
     "catalog": {*_PROJECT, "resources"},
     "docker": _FIRST,

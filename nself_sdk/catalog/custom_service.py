@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from inspect import getmembers, isclass
 from pkgutil import iter_modules
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,11 +18,13 @@ from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres
 from nself_sdk.environment import Environment
 from nself_sdk.model import did_you_mean
-from nself_sdk.offers import Action, EventTrigger, Webhook
+from nself_sdk.offers import ONCE, Action, EventTrigger, Webhook
 from nself_sdk.project import Connection, Context, Metrics, Route, Secret, Service
 
 # Roles of Postgres itself or of the catalog, and what would make a password's variable one that steers Docker or ssh.
 _NO_ROLE = re.compile(r"[0-9]|pg-|(postgres|public|none|hasura|auth)$|(docker|compose|buildx|buildkit|ssh|ld|lc)(-|$)")
+
+_JobName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")]
 
 
 class CustomService(Service):
@@ -63,6 +65,9 @@ class CustomService(Service):
     cpus: float | None = Field(default=None, gt=0)
     #: What to run instead of the image's own command.
     command: tuple[str, ...] = ()
+    #: What runs to its end before a new version starts, each once and in this order, in a container of the new image:
+    #: ``{"migrate": ["alembic", "upgrade", "head"]}``. The new version starts only if all end with 0.
+    jobs: dict[_JobName, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     #: The path that the health check asks; the template's choice (``/ready``) when empty.
     health: str = Field(default="", pattern=r"^(/[A-Za-z0-9/_.-]*)?$")
     #: GraphQL mutations and queries that it answers for Hasura.
@@ -83,6 +88,7 @@ class CustomService(Service):
         memory: str = "256m",
         cpus: float | None = None,
         command: Iterable[str] = (),
+        jobs: Mapping[str, Iterable[str]] | None = None,
         health: str = "",
         environment: Mapping[str, str] | None = None,
         actions: Iterable[Action] = (),
@@ -91,6 +97,7 @@ class CustomService(Service):
         resources.template(template)
         fields: dict[str, Any] = {"template": template, "port": port, "route": route, "public": public}
         fields |= {"needs": tuple(needs), "replicas": replicas, "cpus": cpus, "command": tuple(command)}
+        fields |= {"jobs": {job: w if isinstance(w, str) else tuple(w) for job, w in (jobs or {}).items()}}
         fields |= {"health": health, "environment": dict(environment or {})}
         fields |= {"actions": tuple(actions), "events": tuple(events)}
         super().__init__(name=name, memory=memory, **fields)
@@ -165,9 +172,19 @@ class CustomService(Service):
         if facts.reload and context.environment.hot_reload and not context.environment.remote:
             service = self._reloading(service, facts.reload)
         return compose.ComposeFile(
-            services={self.name: service},
+            services=self._with_jobs(service),
             secrets={name: compose.Secret(environment=name) for name in secrets},
         )
+
+    def _with_jobs(self, service: compose.Service) -> dict[str, compose.Service]:
+        """The service and its jobs: each like the service but for its command, and after the one before."""
+        services: dict[str, compose.Service] = {}
+        waits = service.depends_on_map
+        job = service.replace(healthcheck=None, restart="no", deploy=self.limits, **{ONCE: True})
+        for name, words in self.jobs.items():
+            services[f"{self.name}-{name}"] = job.replace(command=list(words), depends_on=waits or None)
+            waits = waits | {f"{self.name}-{name}": compose.DependsOn(condition="service_completed_successfully")}
+        return {**services, self.name: service.replace(depends_on=waits or None)}
 
     def _waits(self, context: Context, lent: Iterable[Connection]) -> dict[str, compose.DependsOn]:
         waits = {key: value for connection in lent for key, value in connection.depends_on.items()}

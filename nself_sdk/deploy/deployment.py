@@ -9,6 +9,7 @@ from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
+from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy import certificates, images, lock, observing, refusals, releases, running
 from nself_sdk.deploy.hooks import Hooks, around
 from nself_sdk.deploy.probe import Probe, ProbeReport, probing
@@ -20,6 +21,7 @@ from nself_sdk.docker import Driver, Stack, Target
 from nself_sdk.docker.redaction import Redaction
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError
+from nself_sdk.jobs import without_waiting
 from nself_sdk.passes import Pass, fingerprint_variable
 from nself_sdk.plan import Plan, Wanted, plan
 from nself_sdk.project import Declaration, declared
@@ -146,8 +148,8 @@ class Deployment(RunningStack):
                 rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
                 with report.step("start", self._tell):
                     running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
-            if fresh.pending or not releases.is_newest(history, stack.file, wanted.fingerprints):
-                report.release = self._record(stack, wanted, report, message)
+            if fresh.pending or not releases.is_newest(history, wanted.file.to_yaml(), wanted.fingerprints):
+                report.release = self._record(wanted, report, message)
             report.flaws += certificates.flaws(self.certificates, timeout, self._tell)
         return report
 
@@ -200,8 +202,14 @@ class Deployment(RunningStack):
         """What Docker is given: the file, and the secrets' values in the process that runs Compose alone."""
         secrets = self.folder.secrets(self.context)
         marks = {fingerprint_variable(name): mark for name, mark in fingerprints(secrets).items()}
-        text = file or images.tagged(self.file, self.folder.path).to_yaml()
-        return Stack(project=self.project.name, file=text, directory=self.folder.path, secrets=secrets, variables=marks)
+        given = ComposeFile.loads(file) if file else images.tagged(self.file, self.folder.path)
+        return Stack(
+            project=self.project.name,
+            file=without_waiting(given).to_yaml(),
+            directory=self.folder.path,
+            secrets=secrets,
+            variables=marks,
+        )
 
     def _observe(self, stack: Stack) -> tuple[Plan, Wanted]:
         file = images.tagged(self.file, self.folder.path)
@@ -236,7 +244,7 @@ class Deployment(RunningStack):
         found, hide = executables(self.folder.path), Redaction(stack.secrets.values())
         return Hooks(self.project.hooks, found, self.folder.path, timeout, self._tell, facts, hide)
 
-    def _record(self, stack: Stack, wanted: Wanted, report: Report, message: str) -> Release:
+    def _record(self, wanted: Wanted, report: Report, message: str) -> Release:
         """Keep what now runs healthy as a release."""
         commit, dirty = revision.revision(self.folder.path)
         ids = {c.service: c.image_id for c in self.driver.containers(self.project.name)}
@@ -247,7 +255,7 @@ class Deployment(RunningStack):
             revision=commit,
             dirty=dirty,
             message=message,
-            file=stack.file,
+            file=wanted.file.to_yaml(),
             references={name: observing.image_of(wanted.file, name) for name in wanted.file.services},
             images={name: image for name, image in ids.items() if name in wanted.file.services},
             fingerprints=dict(wanted.fingerprints),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.docker import Container
-from nself_sdk.plan import jobs
+from nself_sdk.jobs import jobs
 
 Verdict = Literal["waiting", "healthy", "failed"]
 

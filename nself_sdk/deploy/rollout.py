@@ -17,6 +17,7 @@ from nself_sdk.deploy.health import ServiceHealth
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Container, Driver, Stack
 from nself_sdk.errors import DriverError, NselfError, UnhealthyServiceError
+from nself_sdk.jobs import jobs, steps
 from nself_sdk.plan import CONFIG_HASH, Change, Wanted
 
 _POLL = 0.5
@@ -85,7 +86,7 @@ class Rollout:
             self._start_first(change.service)
         else:
             self._up(change.service)
-            self._healthy(change.service)
+            (self._finish if change.service in jobs(self.file) else self._healthy)(change.service)
         self.seconds[change.service] = round(time.monotonic() - begin, 1)
         self._say(change.service, f"{_DONE[change.kind]} after {self.seconds[change.service]:.1f} s")
 
@@ -96,16 +97,32 @@ class Rollout:
             UnhealthyServiceError: one did not become healthy.
             DriverError: Docker refused.
         """
+        for step in steps(self.file, services):
+            self._create(step)
+            if step[0] in jobs(self.file):
+                self._finish(step[0])
+        for service in services:
+            self._healthy(service)
+
+    def _create(self, services: Sequence[str]) -> None:
         try:
-            self._up(services[0], "--no-recreate", *services[1:])
+            self._up(services[-1], "--no-recreate", *services[:-1])
         except DriverError as error:
             # What Compose calls a failed dependency is told as the service that failed.
             states = health.judge(self.file, self.driver.containers(self.stack.project))
             if failed := next((state for state in states if state.verdict == "failed"), None):
                 raise self._failure(failed, failed.reason) from error
             raise
-        for service in services:
-            self._healthy(service)
+
+    def _finish(self, job: str) -> None:
+        """Wait for a job's end, and tell what it wrote. One that is given up does nothing more behind our back."""
+        try:
+            for line in evidence(self.driver, self._healthy(job)[0]).splitlines():
+                self._say(job, line)
+        except BaseException:
+            for container in [each for each in self._containers(job) if each.running]:
+                self.driver.stop(container.id, int(self._grace(job)))
+            raise
 
     def settle(self) -> None:
         """Nothing is under way any more: services are found by name again, also those that a killed deploy left pinned.

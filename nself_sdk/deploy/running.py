@@ -14,6 +14,7 @@ from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.docker import Driver, Stack
 from nself_sdk.errors import DriverError, NselfError
+from nself_sdk.jobs import once
 from nself_sdk.plan import Plan, plan
 
 _POLL_SECONDS = 0.5
@@ -62,10 +63,16 @@ def restore(rollout: Rollout, release: Release, stack: Stack) -> Plan:
     releases.restore_images(rollout.driver, release)
     file = ComposeFile.loads(release.file)
     wanted = observing.wanted(rollout.driver, stack, file, release.environment)
-    back = plan(wanted, observing.observed(rollout.driver, wanted, stack.project))
+    back = _backwards(plan(wanted, observing.observed(rollout.driver, wanted, stack.project)), file)
     way = Rollout(rollout.driver, stack, wanted, rollout.timeout, rollout.drain, rollout.tell)
     way.carry_out(back.pending)
     return back
+
+
+def _backwards(back: Plan, file: ComposeFile) -> Plan:
+    """The plan without the jobs that only go forward: what they did to the data stays."""
+    left = once(file)
+    return back.replace(changes=tuple(change for change in back.changes if change.service not in left))
 
 
 def clear_leftovers(driver: Driver, project: str) -> None:

@@ -16,7 +16,7 @@ from nself_sdk.deploy import lock, rollout, running
 from nself_sdk.deploy.observing import reloadable
 from nself_sdk.docker import Container, ExecResult, Image
 from nself_sdk.docker.values import Mount
-from nself_sdk.plan import CONFIG_HASH, jobs, sha
+from nself_sdk.plan import CONFIG_HASH, sha
 from nself_sdk.testing import RecordingDriver
 
 if TYPE_CHECKING:
@@ -52,15 +52,19 @@ class FakeHost(RecordingDriver):
         self.fail_at: int | None = None
         self.failure: BaseException | None = None
         self.count = 0
+        self.verbs: list[Verb] = []
         self.made: dict[str, Container] = {}
         self.locks: dict[str, Container] = {}
         self.kept: dict[str, Image] = {}
         self.files: dict[str, str] = {}
+        #: Jobs that end with 1.
+        self.failing: set[str] = set()
         answers: dict[Verb, Any] = {
             "compose": self._compose,
             "containers": lambda _: tuple(self.made.values()),
             "exec": self._exec,
             "image": self._image,
+            "held": lambda references: {reference: self._image(reference) for reference in references},
             "images": lambda label: tuple(i for i in self.kept.values() if label.partition("=")[0] in i.labels),
             "load": self._load,
             "create": self._create,
@@ -74,6 +78,7 @@ class FakeHost(RecordingDriver):
     def _called(self, verb: Verb, *arguments: Any, **options: Any) -> Any:
         if threading.get_ident() == self.main:
             self.count += 1
+            self.verbs.append(verb)
             if self.count == self.fail_at and self.failure is not None:
                 raise self.failure
         return super()._called(verb, *arguments, **options)
@@ -139,9 +144,14 @@ class FakeHost(RecordingDriver):
             for _ in range(int(scaled.get(name, "1")) - len(present)):
                 self._start(project, name, file, hashes[name])
 
+    def _ended(self, job: str) -> tuple[Any, int | None]:
+        """The state and the exit code of a job's new container."""
+        return "exited", int(job in self.failing)
+
     def _start(self, project: str, name: str, file: ComposeFile, digest: str) -> None:
         number = 1 + max((c.number for c in self.made.values() if c.service == name), default=0)
-        is_job = name in jobs(file)
+        is_job = file.services[name].restart == "no"
+        state, code = self._ended(name) if is_job else ("running", None)
         made = Container(
             id=f"{name}-{len(self.calls)}-{number}",
             name=f"{project}-{name}-{number}",
@@ -150,8 +160,8 @@ class FakeHost(RecordingDriver):
             number=number,
             image=str(file.services[name].image),
             image_id=self._image(str(file.services[name].image)).id,
-            state="exited" if is_job else "running",
-            exit_code=0 if is_job else None,
+            state=state,
+            exit_code=code,
             health="none" if is_job else "healthy",
             labels={CONFIG_HASH: digest},
             addresses={"default": f"10.0.0.{len(self.made) + 2}"},

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from nself_sdk.deploy import Progress
 
+pytestmark = pytest.mark.slow
+
 STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca")
 WRITES = '#!/bin/sh\nenv | grep ^NSELF_ | sort > "facts.$NSELF_HOOK"\necho "told of $NSELF_HOOK"\n'
 
