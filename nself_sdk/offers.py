@@ -41,6 +41,9 @@ class Route(Model):
     hidden: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")], ...] = ()
     #: The largest request body, in nginx's notation.
     max_body: str = Field(default="10m", pattern=r"^(0|[1-9][0-9]*[kmg]?)$")
+    #: The most requests that one address may send, such as ``100r/m`` or ``10r/s``: that many at once, and then at that
+    #: pace; the others are answered 429. No limit when empty.
+    rate_limit: str = Field(default="", pattern=r"^([1-9][0-9]{0,5}r/[sm])?$")
     #: The name of the secret that the edge asks for, as the password of the user ``operator``; nobody when empty.
     login: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
 

@@ -25,12 +25,17 @@ class Service(Model):
     Subclass it for a service of your own; nothing has to be registered.
     """
 
-    #: In a project made of env files: the variable that, set to true, adds this service.
+    #: In a project made of env files: the variable that, set to true, adds this service. With an ``N`` in it, each
+    #: number adds one.
     enabled_by: ClassVar[str] = ""
+    #: The same: whether it is there until that variable is false.
+    always: ClassVar[bool] = False
     #: Whether it is an edge: what answers the requests for the routes that the others offer.
     serves_routes: ClassVar[bool] = False
-    #: In a project made of env files: which of its fields each variable sets.
+    #: In a project made of env files: fields that have other variables than ``<SERVICE>_<FIELD>``, as ``smtp.host``.
     variables: ClassVar[Mapping[str, str]] = {}
+    #: The same: a pattern of the variables that its program reads itself. They go to its container, unless secret.
+    handed_on: ClassVar[str] = ""
 
     #: The Compose key.
     name: str
@@ -38,6 +43,8 @@ class Service(Model):
     environment: dict[str, str] = Field(default_factory=dict)
     #: The most memory that its container may use, as Compose writes sizes.
     memory: str = "256m"
+    #: The most processor time that its container may use, in cores; no limit when None.
+    cpus: float | None = Field(default=None, gt=0)
 
     @field_validator("name")
     @classmethod
@@ -96,7 +103,7 @@ class Service(Model):
     @property
     def limits(self) -> Deploy:
         """Its resource limits, for the ``deploy`` attribute."""
-        return Deploy(resources=Resources(limits=Limits(memory=self.memory)))
+        return Deploy(resources=Resources(limits=Limits(memory=self.memory, cpus=self.cpus)))
 
     def part(self, context: Context) -> ComposeFile:
         """Its part of the Compose file."""

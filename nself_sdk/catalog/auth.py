@@ -10,7 +10,10 @@ The image ``nhost/hasura-auth`` was renamed ``nhost/auth`` in 2025.
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
 
 from nself_sdk import compose
 from nself_sdk.catalog import mailpit
@@ -32,14 +35,28 @@ class Smtp(Model):
 
     host: str
     port: int = Field(default=587, ge=1, le=65535)
-    user: str
-    sender: str
+    user: str = ""
+    #: Whom its mail is from; ``noreply@<domain>`` when left out.
+    sender: str = ""
     #: TLS from the first byte; otherwise STARTTLS where it is offered.
     secure: bool = False
 
 
 class Auth(Service):
     """Nhost Auth, with a Postgres role and schema of its own; brings Hasura, Postgres and Nginx with it."""
+
+    enabled_by: ClassVar[str] = "AUTH_ENABLED"
+    always: ClassVar[bool] = True
+    variables: ClassVar[Mapping[str, str]] = {
+        # Whatever is said of Auth alone stands above what is said of all mail.
+        **{f"AUTH_SMTP_{field.upper()}": f"smtp.{field}" for field in Smtp.model_fields},
+        **{f"SMTP_{field.upper()}": f"smtp.{field}" for field in Smtp.model_fields if field != "sender"},
+        "EMAIL_FROM": "smtp.sender",
+    }
+    handed_on: ClassVar[str] = (
+        r"AUTH_(ACCESS_TOKEN|REFRESH_TOKEN|PROVIDER|EMAIL|WEBAUTHN|ACCESS_CONTROL|ANONYMOUS|MFA|PASSWORD|LOCALE|USER"
+        r"|GRAVATAR|RATE_LIMIT|DISABLE|CONCEAL)_.+"
+    )
 
     name: str = "auth"
     image: str = "nhost/auth:0.49.1"
@@ -50,6 +67,12 @@ class Auth(Service):
     smtp: Smtp | None = None
     password_min_length: int = Field(default=9, ge=8)
     memory: str = "256m"
+
+    @field_validator("smtp", mode="before")
+    @classmethod
+    def _is_named(cls, smtp: dict[str, Any] | Smtp | None) -> dict[str, Any] | Smtp | None:
+        """In env files an empty host is none, and Mailpit, which is wired by itself, is none either."""
+        return None if isinstance(smtp, dict) and smtp.get("host", "") in {"", "mailpit"} else smtp
 
     def requires(self) -> tuple[type[Service], ...]:
         return (Hasura, Postgres, Nginx)
@@ -131,6 +154,6 @@ class Auth(Service):
             "AUTH_SMTP_PORT": str(self.smtp.port),
             "AUTH_SMTP_USER": self.smtp.user,
             "AUTH_SMTP_PASS": f"${{{_SMTP_PASSWORD.name}}}",
-            "AUTH_SMTP_SENDER": self.smtp.sender,
+            "AUTH_SMTP_SENDER": self.smtp.sender or f"noreply@{context.environment.domain}",
             "AUTH_SMTP_SECURE": str(self.smtp.secure).lower(),
         }

@@ -37,17 +37,11 @@ class CustomService(Service):
     needed: a name in the catalog, or a class of the user's own.
     """
 
-    #: ``CS_<n>_<suffix>`` of an env file, and the field that it sets.
+    enabled_by: ClassVar[str] = "CS_N"
     variables: ClassVar[Mapping[str, str]] = {
-        "PORT": "port",
-        "ROUTE": "route",
-        "PUBLIC": "public",
         "NEEDS": "needs",
-        "REPLICAS": "replicas",
-        "MEMORY": "memory",
-        "CPU": "cpus",
-        "COMMAND": "command",
         "HEALTHCHECK": "health",
+        **{name: f"environment.{name}" for name in ("TABLE_PREFIX", "REDIS_PREFIX", "QUEUE_NAME")},
     }
 
     template: str
@@ -57,12 +51,14 @@ class CustomService(Service):
     route: str | None = ""
     #: Whether the edge serves it. A service that is not public is reached by the others as ``http://<name>:<port>``.
     public: bool = True
+    #: The most requests that one address may send: ``10r/s``, or a number for a minute; no limit when empty.
+    rate_limit: str = ""
+    #: Whether its connections may be silent for an hour, as websockets are, instead of a minute.
+    websocket: bool = False
     needs: tuple[str | type[Service], ...] = ()
     #: How many containers share the requests.
     replicas: int = Field(default=1, ge=1, le=100)
     memory: str = "256m"
-    #: The most processor time that a container may use, in cores; no limit when None.
-    cpus: float | None = Field(default=None, gt=0)
     #: What to run instead of the image's own command.
     command: tuple[str, ...] = ()
     #: What runs to its end before a new version starts, each once and in this order, in a container of the new image:
@@ -83,6 +79,8 @@ class CustomService(Service):
         *,
         route: str | None = "",
         public: bool = True,
+        rate_limit: str | int = "",
+        websocket: bool = False,
         needs: Iterable[str | type[Service]] = (),
         replicas: int = 1,
         memory: str = "256m",
@@ -96,6 +94,7 @@ class CustomService(Service):
     ) -> None:
         resources.template(template)
         fields: dict[str, Any] = {"template": template, "port": port, "route": route, "public": public}
+        fields |= {"rate_limit": rate_limit, "websocket": websocket}
         fields |= {"needs": tuple(needs), "replicas": replicas, "cpus": cpus, "command": tuple(command)}
         fields |= {"jobs": {job: w if isinstance(w, str) else tuple(w) for job, w in (jobs or {}).items()}}
         fields |= {"health": health, "environment": dict(environment or {})}
@@ -109,6 +108,18 @@ class CustomService(Service):
             if isinstance(need, str) and _kind(need) is None:
                 raise ValueError(f"nothing called {need!r} can be needed; {did_you_mean(need, _known_needs())}")
         return tuple(dict.fromkeys(needs))
+
+    @field_validator("rate_limit", mode="before")
+    @classmethod
+    def _in_a_minute(cls, limit: object) -> object:
+        return f"{limit}r/m" if re.fullmatch(r"[0-9]+", str(limit)) else limit
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_limit(cls, limit: str) -> str:
+        if not limit or re.fullmatch(r"[1-9][0-9]{0,5}r/[sm]", limit):
+            return limit
+        raise ValueError("a limit is a number of requests in a minute or a second, such as '100r/m' or '10r/s'")
 
     @model_validator(mode="after")
     def _may_be_a_role(self) -> Self:
@@ -146,7 +157,14 @@ class CustomService(Service):
             return ()
         hooks = (*self.actions, *self.events)
         called = ("/hasura/", *(hook.path for hook in hooks if hook.path)) if hooks else ()
-        return (Route(name=self.route or self.name, port=self.port, hidden=("/metrics", *called)),)
+        route = Route(
+            name=self.route or self.name,
+            port=self.port,
+            hidden=("/metrics", *called),
+            rate_limit=self.rate_limit,
+            read_timeout=3600 if self.websocket else 60,
+        )
+        return (route,)
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
         return (Metrics(port=self.port),)
@@ -192,10 +210,7 @@ class CustomService(Service):
 
     @property
     def _deploy(self) -> compose.Deploy:
-        limits = compose.Limits(memory=self.memory)
-        limits = limits.replace(cpus=self.cpus) if self.cpus else limits
-        deploy = compose.Deploy(resources=compose.Resources(limits=limits))
-        return deploy.replace(replicas=self.replicas) if self.replicas > 1 else deploy
+        return self.limits.replace(replicas=self.replicas) if self.replicas > 1 else self.limits
 
     def _reloading(self, service: compose.Service, reload: resources.Reload) -> compose.Service:
         """The service with its code mounted from the folder, and its command the one that watches it."""

@@ -34,8 +34,8 @@ class FrontendApp(Service):
     anew each time; a path without a file is answered with ``fallback``, for the router in the page.
     """
 
-    #: ``FRONTEND_APP_<n>_<suffix>`` of an env file, and the field that it sets.
-    variables: ClassVar[Mapping[str, str]] = {"PORT": "port", "ROUTE": "route", "DIST": "dist"}
+    enabled_by: ClassVar[str] = "FRONTEND_APP_N_NAME"
+    variables: ClassVar[Mapping[str, str]] = {"SYSTEM_NAME": "name"}
 
     #: The port on the machine that runs Docker.
     port: int = Field(default=3000, ge=1, le=65535)
@@ -59,10 +59,11 @@ class FrontendApp(Service):
         fallback: str = "/index.html",
         image: str = "nginx:1.30.4-alpine3.24",
         memory: str = "64m",
+        cpus: float | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         fields: dict[str, Any] = {"port": port, "route": route, "dist": dist, "fallback": fallback, "image": image}
-        super().__init__(name=name, memory=memory, environment=dict(environment or {}), **fields)
+        super().__init__(name=name, memory=memory, cpus=cpus, environment=dict(environment or {}), **fields)
 
     def requires(self) -> tuple[type[Service], ...]:
         return (Nginx,)

@@ -8,7 +8,6 @@ where nothing is to be installed, and installs at every start: the commands here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -34,7 +33,6 @@ class Functions(Service):
     """
 
     enabled_by: ClassVar[str] = "FUNCTIONS_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"FUNCTIONS_ROUTE": "route", "FUNCTIONS_MEMORY": "memory"}
 
     name: str = "functions"
     image: str = "nhost/functions:22-1.4.0"

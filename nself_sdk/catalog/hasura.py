@@ -10,6 +10,7 @@ It reads no ``*_FILE`` variables (https://github.com/hasura/graphql-engine/issue
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from nself_sdk import compose
 from nself_sdk.catalog.nginx import Nginx
@@ -29,6 +30,15 @@ _LOG_LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "er
 
 class Hasura(Service):
     """Hasura GraphQL Engine, with a Postgres role of its own; brings Postgres and Nginx with it."""
+
+    enabled_by: ClassVar[str] = "HASURA_ENABLED"
+    always: ClassVar[bool] = True
+    variables: ClassVar[Mapping[str, str]] = {
+        "HASURA_VERSION": "image",
+        "HASURA_GRAPHQL_UNAUTHORIZED_ROLE": "unauthorized_role",
+        "HASURA_LOG_LEVEL": "environment.HASURA_GRAPHQL_LOG_LEVEL",
+    }
+    handed_on: ClassVar[str] = r"HASURA_GRAPHQL_(?!DATABASE_URL|METADATA_DATABASE_URL|JWT|ADMIN).+"
 
     name: str = "hasura"
     image: str = "hasura/graphql-engine:v2.51.9"

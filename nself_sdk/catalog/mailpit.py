@@ -32,7 +32,7 @@ class Mailpit(Service):
     """
 
     enabled_by: ClassVar[str] = "MAILPIT_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"MAIL_ROUTE": "route", "MAILPIT_ROUTE": "route"}
+    variables: ClassVar[Mapping[str, str]] = {"MAILPIT_VERSION": "image", "MAIL_ROUTE": "route"}
 
     name: str = "mailpit"
     image: str = "axllent/mailpit:v1.31.3"

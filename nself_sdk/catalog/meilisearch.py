@@ -26,7 +26,8 @@ class Meilisearch(Service):
     """Meilisearch on a volume of its own; every request needs a key made from its master key."""
 
     enabled_by: ClassVar[str] = "MEILISEARCH_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"SEARCH_ROUTE": "route", "MEILISEARCH_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"MEILISEARCH_VERSION": "image", "SEARCH_ROUTE": "route"}
+    handed_on: ClassVar[str] = r"MEILI_(?!ENV$|MASTER_KEY|HTTP_ADDR|DB_PATH|NO_ANALYTICS).+"
 
     name: str = "meilisearch"
     image: str = "getmeili/meilisearch:v1.54.0"

@@ -57,8 +57,6 @@ class Minio(Service):
         "STORAGE_CONSOLE_ROUTE": "console_route",
         "MINIO_ROOT_USER": "user",
         "MINIO_DEFAULT_BUCKETS": "buckets",
-        "MINIO_REGION": "region",
-        "MINIO_MEMORY": "memory",
     }
 
     name: str = "minio"

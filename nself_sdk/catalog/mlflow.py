@@ -32,7 +32,7 @@ class Mlflow(Service):
     """
 
     enabled_by: ClassVar[str] = "MLFLOW_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"MLFLOW_ROUTE": "route", "MLFLOW_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"MLFLOW_ARTIFACTS_BUCKET": "bucket"}
 
     name: str = "mlflow"
     image: str = "ghcr.io/mlflow/mlflow:v3.16.0-full"

@@ -24,7 +24,7 @@ class NselfAdmin(Service):
     """
 
     enabled_by: ClassVar[str] = "NSELF_ADMIN_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"ADMIN_ROUTE": "route", "NSELF_ADMIN_ROUTE": "route"}
+    variables: ClassVar[Mapping[str, str]] = {"NSELF_ADMIN_VERSION": "image", "ADMIN_ROUTE": "route"}
 
     name: str = "nself-admin"
     image: str = "nself/nself-admin:1.1.1"

@@ -9,7 +9,8 @@ socket only).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -17,6 +18,9 @@ from nself_sdk import compose
 from nself_sdk.project import Connection, Context, Secret, Service
 
 PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the secret's name
+Extension = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+# What is known by another name than ``CREATE EXTENSION`` takes.
+_EXTENSIONS = {"pgvector": "vector"}
 
 
 class Postgres(Service):
@@ -27,16 +31,28 @@ class Postgres(Service):
     role's changed password takes effect.
     """
 
+    enabled_by: ClassVar[str] = "POSTGRES_ENABLED"
+    always: ClassVar[bool] = True
+    variables: ClassVar[Mapping[str, str]] = {"POSTGRES_VERSION": "image", "POSTGRES_DB": "database"}
+
     name: str = "postgres"
     image: str = "postgres:16.15-alpine3.24"
     #: The database's name; the project's name when left out.
     database: str = Field(default="", pattern=r"^([a-z_][a-z0-9_]{0,62})?$")
     #: The port of the host in dev; None publishes nothing.
     port: int | None = Field(default=5432, ge=1, le=65535)
+    #: Extensions of the database, besides those that the services bring; the image must have them.
+    extensions: tuple[Extension, ...] = ()
+    #: How many clients may be connected at once; Postgres' own default, 100, when None.
+    max_connections: int | None = Field(default=None, ge=1, le=10_000)
     memory: str = "1g"
 
     def secrets(self) -> tuple[Secret, ...]:
         return (Secret(name=PASSWORD),)
+
+    def sql(self) -> str:
+        names = dict.fromkeys(_EXTENSIONS.get(name, name) for name in self.extensions)
+        return "".join(f'CREATE EXTENSION IF NOT EXISTS "{name}" WITH SCHEMA public CASCADE;\n' for name in names)
 
     def database_name(self, context: Context) -> str:
         """The database's name in that project."""
@@ -83,6 +99,8 @@ class Postgres(Service):
 
     def _server(self, context: Context) -> compose.Service:
         open_here = self.port and context.environment.publishes(self.name)
+        limit = self.max_connections
+        command = {"command": ["postgres", "-c", f"max_connections={limit}"]} if limit else {}
         port = compose.Port(self.port, target=5432, host_ip=context.environment.bind or None)
         return compose.Service(
             image=self.image,
@@ -101,7 +119,7 @@ class Postgres(Service):
             shm_size="128m",
             stop_grace_period="2m",
             deploy=self.limits,
-        )
+        ).replace(**command)
 
     def _setup(self, context: Context, secrets: list[str]) -> compose.Service:
         psql = f"psql -X -q -h {self.name} -U postgres -d {self.database_name(context)} -f /setup.sql"

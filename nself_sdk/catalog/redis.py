@@ -31,7 +31,7 @@ class Redis(Service):
     """Redis with an append-only file on a volume of its own, published only on 127.0.0.1 and only in dev."""
 
     enabled_by: ClassVar[str] = "REDIS_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"REDIS_PORT": "port", "REDIS_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"REDIS_VERSION": "image"}
 
     name: str = "redis"
     image: str = "redis:7.2.16-alpine3.21"

@@ -31,12 +31,12 @@ class RemoteSchema(Service):
     must name its domain as well, among its subject alternative names.
     """
 
-    #: ``REMOTE_SCHEMA_<n>_<suffix>`` of an env file, and the field that it sets.
-    variables: ClassVar[Mapping[str, str]] = {"DOMAIN": "domain"}
+    enabled_by: ClassVar[str] = "REMOTE_SCHEMA_N_NAME"
 
     #: The full host name.
     domain: Domain
-    image: str = "hasura/graphql-engine:v2.51.9"
+    #: That of the project's Hasura when left out: the engines share what they keep in its database.
+    image: str = ""
     #: The role of requests without a token; None refuses them.
     unauthorized_role: str | None = "public"
     memory: str = "1g"
@@ -46,13 +46,14 @@ class RemoteSchema(Service):
         name: str,
         *,
         domain: str,
-        image: str = "hasura/graphql-engine:v2.51.9",
+        image: str = "",
         unauthorized_role: str | None = "public",
         memory: str = "1g",
+        cpus: float | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         fields: dict[str, Any] = {"domain": domain, "image": image, "unauthorized_role": unauthorized_role}
-        super().__init__(name=name, memory=memory, environment=dict(environment or {}), **fields)
+        super().__init__(name=name, memory=memory, cpus=cpus, environment=dict(environment or {}), **fields)
 
     @field_validator("domain")
     @classmethod
@@ -88,15 +89,14 @@ class RemoteSchema(Service):
         )
 
     def part(self, context: Context) -> compose.ComposeFile:
-        postgres = context.the(Postgres)
+        postgres, hasura = context.the(Postgres), context.the(Hasura)
         variables = settings(context, self._admin, self.unauthorized_role)
         site = self.domain.partition(".")[2]
         variables["HASURA_GRAPHQL_CORS_DOMAIN"] += f",https://{site},https://*.{site}" if "." in site else ""
         url = f"postgresql://hasura:${{{DB_PASSWORD.name}}}@{postgres.name}:5432/hasura_{self._word}"
         variables["HASURA_GRAPHQL_METADATA_DATABASE_URL"] = url
         # The engines prepare the same schema of the shared database: one after the other.
-        waits = context.the(Hasura).ready()
         return compose.ComposeFile(
-            services={self.name: engine(self, self.image, variables, waits)},
+            services={self.name: engine(self, self.image or hasura.image, variables, hasura.ready())},
             secrets={secret.name: compose.Secret(environment=secret.name) for secret in self.secrets()},
         )

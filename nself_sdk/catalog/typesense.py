@@ -28,7 +28,8 @@ class Typesense(Service):
     """Typesense on a volume of its own; every request needs a key."""
 
     enabled_by: ClassVar[str] = "TYPESENSE_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"SEARCH_ROUTE": "route", "TYPESENSE_MEMORY": "memory"}
+    variables: ClassVar[Mapping[str, str]] = {"TYPESENSE_VERSION": "image", "SEARCH_ROUTE": "route"}
+    handed_on: ClassVar[str] = r"TYPESENSE_(ENABLE_CORS|CORS_DOMAINS|SNAPSHOT_INTERVAL_SECONDS|HEALTHY_.+_LAG)"
 
     name: str = "typesense"
     image: str = "typesense/typesense:30.2"

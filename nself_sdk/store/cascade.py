@@ -4,6 +4,8 @@ One cascade, used by every command; a later file wins::
 
     .env  <  .env.<name>  <  .environments/<name>/.env  <  .env.local (environments based on dev only)
 
+``PROD_DOMAIN`` is the ``BASE_DOMAIN`` of prod alone, and stands above one that the same file or a weaker one says.
+
 ``${NAME}`` and ``${NAME:-otherwise}`` stand for the variable's value in the same environment, except in single quotes;
 every other ``$`` means itself. Secrets are apart, in ``.environments/<name>/.env.secrets``, and always literal.
 """
@@ -92,15 +94,26 @@ def variables(folder: Path, name: str) -> dict[str, Variable]:
     """
     found: dict[str, Variable] = {}
     problems: list[Problem] = []
-    for path in files(folder, name):
+    order = files(folder, name)
+    for path in order:
         try:
             found |= envfiles.located(path)
         except DeclarationError as error:
             problems += error.problems
+    if own := _own_domain(name, found, order):
+        found["BASE_DOMAIN"] = replace(own, value=_resolved(own, found, problems), quoted=True)
     resolved = {key: replace(v, value=_resolved(v, found, problems)) for key, v in found.items()}
     if problems:
         raise DeclarationError(problems)
     return resolved
+
+
+def _own_domain(name: str, found: Mapping[str, Variable], order: list[Path]) -> Variable | None:
+    """What says the domain of that environment alone, unless a stronger file says it of all."""
+    words = [f"{spelling.upper().replace('-', '_')}_DOMAIN" for spelling in _spellings(name)]
+    own = next((found[word] for word in words if word in found and found[word].value), None)
+    of_all = found.get("BASE_DOMAIN", own)
+    return own if own and of_all and order.index(own.file) >= order.index(of_all.file) else None
 
 
 def _resolved(

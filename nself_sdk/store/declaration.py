@@ -6,30 +6,31 @@ Every reader takes what it understands out of ``left``; what stays there is not 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from nself_sdk.catalog.auth import Smtp
-from nself_sdk.environment import ALIASES, Environment
+from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.project import Project, Service
-from nself_sdk.store import cascade, kinds, numbered
+from nself_sdk.store import kinds, numbered
 from nself_sdk.store.envfiles import Variable
-from nself_sdk.store.facts import FACTS, blamed, stated
+from nself_sdk.store.facts import FACTS, OFF, ON, blamed, is_fact
 from nself_sdk.store.secrets import is_secret, masked
 
-_ON, _OFF = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
-
-#: What Hasura and Auth read themselves is handed on to them, unless it is ours to say.
-HANDED_ON = {
-    "Hasura": re.compile(r"HASURA_GRAPHQL_(?!DATABASE_URL|METADATA_DATABASE_URL|JWT|ADMIN).+"),
-    "Auth": re.compile(
-        r"AUTH_(ACCESS_TOKEN|REFRESH_TOKEN|PROVIDER|EMAIL|WEBAUTHN|ACCESS_CONTROL|ANONYMOUS|MFA|PASSWORD|LOCALE|USER"
-        r"|GRAVATAR|RATE_LIMIT|DISABLE|CONCEAL)_.+"
-    ),
-}
 _DECLARES = re.compile(r"PROJECT_NAME|[A-Z_]+_ENABLED|CS_[0-9]+|FRONTEND_APP_[0-9]+_NAME|REMOTE_SCHEMA_[0-9]+_NAME")
+#: What is so in every stack: said of it, there is nothing to do.
+_SO = {
+    "POSTGRES_HOST": "postgres",
+    "POSTGRES_USER": "postgres",
+    "HASURA_JWT_TYPE": "HS256",
+    "AUTH_JWT_TYPE": "HS256",
+    "MLFLOW_DB_NAME": "mlflow",
+    "NGINX_MODE": "standalone",
+    "NGINX_ENABLED": "true",
+    "SSL_ENABLED": "true",
+    "DEBUG": "false",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,19 @@ class Reading:
     not_honoured: tuple[Variable, ...]
 
 
+@dataclass
+class _Said:
+    """What the variables say of one kind of service, whether or not it is in the project."""
+
+    given: dict[str, Variable]
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    #: The port of the host stays closed.
+    closed: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.given or self.environment or self.closed)
+
+
 def declares(variables: Mapping[str, Variable]) -> bool:
     """Whether variables say anything about a project at all."""
     return any(_DECLARES.fullmatch(name) for name in variables)
@@ -47,10 +61,9 @@ def declares(variables: Mapping[str, Variable]) -> bool:
 
 def is_about_services(name: str) -> bool:
     """Whether a variable of that name declares or shapes a service, rather than the environment."""
-    numbers = any(name.startswith(prefix) for prefix in numbered.PREFIXES.values())
-    smtp = any(name in names for _, *names in _SMTP)
-    handed_on = any(pattern.fullmatch(name) for pattern in HANDED_ON.values()) and name not in FACTS
-    return numbers or smtp or handed_on or name in kinds.understood() or _DECLARES.fullmatch(name) is not None
+    numbers = any(name.startswith(prefix) for prefix in numbered.prefixes().values())
+    handed_on = kinds.is_handed_on(name) and name not in FACTS
+    return numbers or handed_on or name in kinds.understood() or _DECLARES.fullmatch(name) is not None
 
 
 def read(variables: Mapping[str, Variable], environment: Environment) -> Reading:
@@ -59,29 +72,27 @@ def read(variables: Mapping[str, Variable], environment: Environment) -> Reading
     Raises:
         DeclarationError: with everything that is wrong, each at the line of its variable.
     """
-    left = {name: variable for name, variable in variables.items() if not _is_fact(variable, variables, environment)}
+    left = {name: v for name, v in variables.items() if not is_fact(v, variables, environment) and not _is_so(v)}
     problems: list[Problem] = []
     _collect(problems, lambda: _translate(left))
     project = _collect(problems, lambda: _named(left)) or Project()
-    off: dict[str, Variable] = {}
-    for name, kind in sorted(kinds.all_kinds().items()):
-        if name not in numbered.PREFIXES:
-            _collect(problems, lambda kind=kind: _add(project, kind, left, off))  # type: ignore[misc]
+    catalog = {name: kind for name, kind in sorted(kinds.all_kinds().items()) if name not in kinds.numbered()}
+    said = {name: _said(kind, left, environment) for name, kind in catalog.items()}
+    on, off = _switched(catalog, left, problems)
+    for name in on:
+        _collect(problems, lambda name=name: project.add(_made(catalog[name], said[name])))  # type: ignore[misc]
     left = {name: variable for name, variable in left.items() if name not in kinds.understood()}
     numbered.add_all(project, environment, left, problems)
     if not problems:
+        _collect(problems, lambda: _shape_required(project, environment, said))
         problems += _needed_but_off(project, environment, off)
     if problems:
         raise DeclarationError(problems)
     return Reading(project, tuple(left[name] for name in sorted(left) if left[name].value))
 
 
-def _is_fact(variable: Variable, variables: Mapping[str, Variable], environment: Environment) -> bool:
-    """Whether it says something about the environment, and nothing about the project."""
-    if variable.name in {"ENV", "NODE_ENV", cascade.BASE}:
-        return ALIASES.get(variable.value.lower(), variable.value) in {environment.name, environment.profile}
-    fact = FACTS.get(variable.name)
-    return fact is not None and stated(environment.profile, variables).get(fact) is variable
+def _is_so(variable: Variable) -> bool:
+    return _SO.get(variable.name) == variable.value.strip()
 
 
 def _translate(left: dict[str, Variable]) -> None:
@@ -91,7 +102,7 @@ def _translate(left: dict[str, Variable]) -> None:
     if search := left.pop("SEARCH_ENABLED", None):
         provider = left.get("SEARCH_PROVIDER") or left.get("SEARCH_ENGINE")
         name = f"{provider.value.upper()}_ENABLED" if provider and provider.value else "MEILISEARCH_ENABLED"
-        if name not in {kinds.enabled_by(kind) for kind in kinds.all_kinds().values()}:
+        if name not in {kind.enabled_by for kind in kinds.all_kinds().values()}:
             left["SEARCH_ENABLED"] = search
             return
         left.setdefault(name, search)
@@ -101,7 +112,6 @@ def _translate(left: dict[str, Variable]) -> None:
 
 def _named(left: dict[str, Variable]) -> Project:
     name = left.pop("PROJECT_NAME", None)
-    left.pop("PROJECT_DESCRIPTION", None)
     if name is None or not name.value:
         return Project()
     try:
@@ -110,79 +120,81 @@ def _named(left: dict[str, Variable]) -> Project:
         raise DeclarationError([Problem(name.where, p.what, p.fix) for p in error.problems]) from None
 
 
-def _add(project: Project, kind: type[Service], left: dict[str, Variable], off: dict[str, Variable]) -> None:
-    """Add a service of that kind if it is enabled; its variables are understood either way."""
-    flag = left.get(kinds.enabled_by(kind))
-    given = {f: left[n] for n, f in kinds.variables(kind).items() if n in left and f in kind.model_fields}
-    enabled = is_on(flag) if flag else kind.__name__ in kinds.ALWAYS
-    if flag and not enabled:
-        off[kind.__name__] = flag
-    more = _more(kind, left)
-    if not enabled and not (kind.__name__ == "Nginx" and given):
-        return
-    values = {field: kinds.value(kind, field, variable) for field, variable in given.items() if variable.value}
+def _said(kind: type[Service], left: dict[str, Variable], environment: Environment) -> _Said:
+    """What the variables say of that kind; those that only its program understands are taken out of ``left``."""
+    said = _Said({})
+    for name, path in kinds.variables(kind).items():
+        if name in left and left[name].value:
+            said.given.setdefault(path, left[name])
+    handed_on = [name for name in left if kind.handed_on and re.fullmatch(kind.handed_on, name)]
+    if extra := left.pop(f"{kinds.prefix(kind)}_EXTRA_ENV", None):
+        handed_on += [name for name in map(str.strip, extra.value.split(",")) if name in left]
+    for name in dict.fromkeys(handed_on):
+        if name not in kinds.variables(kind) and _may_be_shown(left[name]):
+            said.environment[name] = left.pop(name).value.replace("$", "$$")
+    said.closed = _is_closed(kind, left, environment)
+    return said
+
+
+def _is_closed(kind: type[Service], left: dict[str, Variable], environment: Environment) -> bool:
+    """Whether the kind's port is not to be published; outside dev it never is, and nobody can ask for it."""
+    exposed = left.get(f"{kinds.prefix(kind)}_EXPOSE_PORT")
+    if exposed is None or "port" not in kind.model_fields:
+        return False
+    word, open_here = exposed.value.lower(), environment.publishes(str(kind.model_fields["name"].default))
+    if word in {*OFF, "auto"} or (word in ON and open_here):
+        del left[exposed.name]
+    return word in OFF
+
+
+def _switched(
+    catalog: Mapping[str, type[Service]], left: Mapping[str, Variable], problems: list[Problem]
+) -> tuple[list[str], dict[str, Variable]]:
+    """The names of the kinds that are switched on, and the flags of those that are switched off."""
+    flags = {name: left[kind.enabled_by] for name, kind in catalog.items() if kind.enabled_by in left}
+    states = {name: _collect(problems, lambda flag=flag: is_on(flag)) for name, flag in flags.items()}  # type: ignore[misc]
+    off = {name: flags[name] for name, state in states.items() if state is False}
+    on: list[str] = []
+    for name, kind in catalog.items():
+        if states.get(name, kind.always):
+            on += _unbundled(kind, off) if kinds.is_bundle(kind) else [name]
+    return list(dict.fromkeys(on)), off
+
+
+def _unbundled(bundle: type[Service], off: Mapping[str, Variable]) -> list[str]:
+    """A bundle or, where some of it is switched off, the rest of it."""
+    parts = [kind.__name__ for kind in bundle().requires()]  # type: ignore[call-arg]  # a bundle has a name of its own
+    rest = [name for name in parts if name not in off]
+    return [bundle.__name__] if rest == parts else rest
+
+
+def _made(kind: type[Service], said: _Said) -> Service:
+    values = kinds.values(kind, said.given)
+    if said.environment:
+        values["environment"] = {**values.get("environment", {}), **said.environment}
+    if said.closed:
+        values["port"] = None
     try:
-        project.add(kind(**values, **more))
+        return kind(**values)
     except DeclarationError as error:
-        raise DeclarationError(blamed(error, given)) from None
+        raise DeclarationError(blamed(error, said.given)) from None
 
 
-def _more(kind: type[Service], left: dict[str, Variable]) -> dict[str, Any]:
-    """What no table says: variables that a program reads itself, Auth's mail server, a closed database port."""
-    more: dict[str, Any] = {}
-    pattern = HANDED_ON.get(kind.__name__)
-    names = [name for name in left if pattern and pattern.fullmatch(name) and _may_be_shown(left[name])]
-    if kind.__name__ == "Hasura" and (extra := left.pop("HASURA_EXTRA_ENV", None)):
-        names += [n for n in map(str.strip, extra.value.split(",")) if n in left and _may_be_shown(left[n])]
-    if names:
-        more["environment"] = {n: left.pop(n).value.replace("$", "$$") for n in dict.fromkeys(names)}
-    if kind.__name__ == "Auth" and (smtp := _smtp(left)):
-        more["smtp"] = smtp
-    if kind.__name__ == "Postgres" and (exposed := left.get("POSTGRES_EXPOSE_PORT")):
-        if exposed.value.lower() in _OFF:
-            more["port"] = None
-        if exposed.value.lower() in {*_OFF, "auto"}:
-            del left["POSTGRES_EXPOSE_PORT"]
-    return more
+def _shape_required(project: Project, environment: Environment, said: Mapping[str, _Said]) -> None:
+    """What is said of a service counts too where others bring it: Prometheus, where monitoring is switched on."""
+    for service in project.context(environment).services:
+        kind = type(service)
+        if service.name not in project.services and said.get(kind.__name__):
+            project.add(_made(kind, said[kind.__name__]))
 
 
-def _smtp(left: dict[str, Variable]) -> Smtp | None:
-    """The mail server, from ``AUTH_SMTP_*`` or ``SMTP_*``; Mailpit is not one, it is wired by itself."""
-    found: dict[str, Variable] = {}
-    for field, *names in _SMTP:
-        for name in names:
-            if variable := left.pop(name, None):
-                found.setdefault(field, variable)
-    host = found.get("host")
-    if host is None or host.value in {"", "mailpit"}:
-        return None
-    given = {field: variable.value for field, variable in found.items() if variable.value}
-    values: dict[str, Any] = {"user": "", "sender": "", **given}
-    try:
-        return Smtp(**values)
-    except DeclarationError as error:
-        raise DeclarationError(blamed(error, found)) from None
-
-
-_SMTP = (
-    ("host", "AUTH_SMTP_HOST", "SMTP_HOST"),
-    ("port", "AUTH_SMTP_PORT", "SMTP_PORT"),
-    ("user", "AUTH_SMTP_USER", "SMTP_USER"),
-    ("sender", "AUTH_SMTP_SENDER", "EMAIL_FROM"),
-    ("secure", "AUTH_SMTP_SECURE", "SMTP_SECURE"),
-)
-
-
-def _needed_but_off(project: Project, environment: Environment, off: Mapping[str, Variable]) -> list[Problem]:
+def _needed_but_off(project: Project, environment: Environment, off: Mapping[str, Variable]) -> Iterator[Problem]:
     """What was switched off and is needed all the same."""
-    problems: list[Problem] = []
-    there = project.context(environment).services
-    for service in there:
+    for service in project.context(environment).services:
         for kind in service.requires():
             if (flag := off.get(kind.__name__)) is not None:
                 fix = f"set it to true, or leave {service.name} out"
-                problems.append(Problem(flag.where, f"{service.name} needs {kind.__name__}", fix))
-    return problems
+                yield Problem(flag.where, f"{service.name} needs {kind.__name__}", fix)
 
 
 def is_on(variable: Variable) -> bool:
@@ -192,8 +204,8 @@ def is_on(variable: Variable) -> bool:
         DeclarationError: it is neither true nor false.
     """
     value = variable.value.strip().lower()
-    if value in _ON | _OFF:
-        return value in _ON
+    if value in ON | OFF:
+        return value in ON
     raise DeclarationError(
         Problem(variable.where, f"{variable.value!r} is neither true nor false", "write one of them")
     )

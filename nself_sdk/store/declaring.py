@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nself_sdk.catalog.auth import Smtp
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.model import Model
 from nself_sdk.project import Project, Route, Service
 from nself_sdk.store import kinds, numbered
-from nself_sdk.store.declaration import HANDED_ON
 
 _KEEP = "leave it at its default, or keep stack.py"
 
@@ -28,15 +28,15 @@ def variables(project: Project, environment: Environment) -> dict[str, str]:
     found = {"PROJECT_NAME": project.name}
     problems = [Problem(project.name, "a Compose file cannot be said in variables", _KEEP) for _ in project.files]
     there = {type(service).__name__ for service in project.context(environment).services}
-    found |= {kinds.enabled_by(kinds.all_kinds()[name]): "false" for name in kinds.ALWAYS if name not in there}
-    numbers = dict.fromkeys(numbered.PREFIXES, 0)
+    found |= {k.enabled_by: "false" for name, k in kinds.all_kinds().items() if k.always and name not in there}
+    numbers = dict.fromkeys(numbered.prefixes(), 0)
     parts: tuple[Service | Route, ...] = (*project.services.values(), *project.routes)
     for part in parts:
         kind = type(part).__name__
         try:
             if kind in numbers:
                 numbers[kind] += 1
-                found |= dict(_numbered(part, f"{numbered.PREFIXES[kind]}{numbers[kind]}"))
+                found |= dict(_numbered(part, f"{numbered.prefixes()[kind]}{numbers[kind]}"))
             elif isinstance(part, Service):
                 found |= dict(_service(part))
         except _Unsayable as error:
@@ -51,66 +51,66 @@ def _service(service: Service) -> Iterator[tuple[str, str]]:
     kind = type(service)
     if kinds.all_kinds().get(kind.__name__) is not kind:
         raise _Unsayable(kind.__name__)
-    if kinds.enabled_by(kind):
-        yield kinds.enabled_by(kind), "true"
-    for field, value in kinds.changed(service):
-        if isinstance(value, Smtp):
-            yield from _smtp(value)
-        elif field == "environment":
+    if kind.enabled_by:
+        yield kind.enabled_by, "true"
+    for path, value in _paths(service):
+        if path == "environment":
             yield from _handed_on(kind, value)
-        elif field == "port" and kind.__name__ == "Postgres" and value is None:
-            yield "POSTGRES_EXPOSE_PORT", "false"
         else:
-            yield _said(kind, field, value)
+            yield _said(kind, path, value, _words(kind))
 
 
-def _said(kind: type[Service], field: str, value: Any) -> tuple[str, str]:
-    for name, meant in kinds.variables(kind).items():
-        text = kinds.text(kind, field, name, value) if meant == field else None
+def _paths(value: Model, before: str = "") -> Iterator[tuple[str, Any]]:
+    """What is not at its default, by the path of each field."""
+    for name, now in kinds.changed(value):
+        if isinstance(now, Model):
+            yield from _paths(now, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", now
+
+
+def _words(kind: type[Service]) -> Mapping[str, str]:
+    """The variables of that kind, those of the old system first: it understands no others."""
+    return {**kind.variables, **kinds.variables(kind)}
+
+
+def _said(kind: type[Any], path: str, value: Any, words: Mapping[str, str]) -> tuple[str, str]:
+    for name, meant in words.items():
+        text = kinds.text(kind, path, name, value) if meant == path else None
         if text is not None:
             return name, text
-    raise _Unsayable(field)
-
-
-def _smtp(smtp: Smtp) -> Iterator[tuple[str, str]]:
-    for field, value in kinds.changed(smtp):
-        yield f"AUTH_SMTP_{field.upper()}", str(value).lower() if isinstance(value, bool) else str(value)
+    raise _Unsayable(path)
 
 
 def _handed_on(kind: type[Service], environment: dict[str, str]) -> Iterator[tuple[str, str]]:
-    pattern = HANDED_ON.get(kind.__name__)
     for name, value in environment.items():
-        if pattern is None or not pattern.fullmatch(name):
-            raise _Unsayable(f"environment.{name}")
-        yield name, value.replace("$$", "$")
+        if re.fullmatch(kind.handed_on, name):
+            yield name, value.replace("$$", "$")
+        else:
+            yield _said(kind, f"environment.{name}", value.replace("$$", "$"), kind.variables)
 
 
 def _numbered(part: Service | Route, prefix: str) -> Iterator[tuple[str, str]]:
     """A custom service, a frontend, a remote schema or a route."""
-    values = dict(kinds.changed(part))
+    values = dict(_paths(part))
     if isinstance(part, Route):
-        values.pop("name")
-        yield f"{prefix}_SUBDOMAIN", part.name
         yield f"{prefix}_TARGET", f"{values.pop('service')}:{values.pop('port')}"
+        if values.pop("read_timeout", 60) == 3600:  # noqa: PLR2004 - what WEBSOCKET means
+            yield f"{prefix}_WEBSOCKET", "true"
     elif type(part).__name__ == "CustomService":
         yield prefix, ":".join(str(values.pop(field)) for field in ("name", "template", "port"))
-        yield from _own(values.pop("environment", {}), prefix)
+        yield from _own(values.pop("environment", {}), prefix, numbered.fields(type(part)))
         if values.get("route", "") is None:
             values["route"] = "none"
-    fields = numbered.fields(type(part))
-    for field, value in values.items():
-        suffix = next((suffix for suffix, meant in reversed(fields.items()) if meant == field), None)
-        text = kinds.text(type(part), field, suffix or "", value) if suffix else None
-        if text is None:
-            raise _Unsayable(field)
-        yield f"{prefix}_{suffix}", text
+    for path, value in values.items():
+        word, text = _said(type(part), path, value, numbered.fields(type(part)))
+        yield f"{prefix}_{word}", text
 
 
-def _own(environment: dict[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+def _own(environment: dict[str, str], prefix: str, words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     plain = {name: value.replace("$$", "$") for name, value in environment.items()}
-    for name in numbered.HANDED_ON:
-        if name in plain:
-            yield f"{prefix}_{name}", plain.pop(name)
+    for name in [name for name in plain if words.get(name) == f"environment.{name}"]:
+        yield f"{prefix}_{name}", plain.pop(name)
     if any("," in value for value in plain.values()):
         raise _Unsayable("environment")
     if plain:

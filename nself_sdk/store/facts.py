@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nself_sdk.environment import Environment
+from nself_sdk.environment import ALIASES, Environment
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.store.envfiles import Variable
 
@@ -18,6 +18,7 @@ FACTS = {
     "SSL_MODE": "tls",
     "ACME_CA": "acme_ca",
     "LOG_LEVEL": "log_level",
+    "DEBUG": "log_level",
     "NGINX_BIND_IP": "bind",
     "NGINX_PORT": "http_port",
     "NGINX_HTTP_PORT": "http_port",
@@ -36,7 +37,7 @@ FACTS = {
 
 # Spellings of the tools before us.
 _MEANINGS = {
-    "log_level": {"warn": "warning"},
+    "log_level": {"warn": "warning", **dict.fromkeys(("true", "1", "yes", "on"), "debug")},
     "tls": {
         "self-signed": "local-ca",
         "local": "local-ca",
@@ -45,10 +46,15 @@ _MEANINGS = {
         "lets-encrypt": "acme",
     },
 }
-_NEVER = {"none"}
+_NEVER = {"none", "false", "0", "no", "off"}
 # Said for every environment by the tools before us; they meant those that others can reach.
 _NOT_IN_DEV = {"letsencrypt", "lets-encrypt"}
-_OFF_IN_PROD = ("hasura_console", "hasura_dev_mode")
+_OFF_IN_PROD = {"HASURA_GRAPHQL_ENABLE_CONSOLE", "HASURA_GRAPHQL_DEV_MODE", "HASURA_DEV_MODE", "DEBUG"}
+# What says which environment this is: true of the one that it names.
+_NAMES = {"ENV", "NODE_ENV", "APP_ENV", "NSELF_ENV", "TARGET_ENV", "ENV_BASE"}
+
+#: What means true and false in env files.
+ON, OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 
 _PLACEHOLDER = re.compile(
     r"<.+>|x{3,}|\.{3}|todo|fixme|placeholder|(change|replace)[-_ ]?(me|this).*|(your|insert)[-_ ].*",
@@ -59,12 +65,23 @@ _PLACEHOLDER = re.compile(
 def stated(profile: str, variables: Mapping[str, Variable]) -> dict[str, Variable]:
     """The facts that the variables state in an environment: fact by fact, the variable that decides it."""
     found: dict[str, Variable] = {}
-    meaningless = _NEVER | (_NOT_IN_DEV if profile == "dev" else set())
+    meaningless = _NEVER | _NOT_IN_DEV if profile == "dev" else _NEVER
     for name, fact in FACTS.items():
         variable = variables.get(name)
-        if variable and variable.value and not (fact == "tls" and variable.value.lower() in meaningless):
+        if variable and variable.value and not (fact in _MEANINGS and variable.value.lower() in meaningless):
             found.setdefault(fact, variable)
     return found
+
+
+def is_fact(variable: Variable, variables: Mapping[str, Variable], environment: Environment) -> bool:
+    """Whether it says something true about the environment, and nothing about the project."""
+    if variable.name in _NAMES:
+        return ALIASES.get(variable.value.lower(), variable.value) in {environment.name, environment.profile}
+    if variable.name.removesuffix("_DOMAIN").lower().replace("_", "-") in {*ALIASES, environment.name}:
+        return variable.name.endswith("_DOMAIN")  # `nself_sdk.store.cascade` reads it
+    fact = FACTS.get(variable.name, "")
+    decides = stated(environment.profile, variables).get(fact)
+    return decides is not None and _meant(fact, decides.value) == _meant(fact, variable.value)
 
 
 def environment(name: str, profile: str, variables: Mapping[str, Variable], **more: Any) -> Environment:
@@ -87,7 +104,8 @@ def blamed(error: DeclarationError, sources: Mapping[str, Variable]) -> list[Pro
     return [
         Problem(sources[field].where if field in sources else p.where, p.what, p.fix)
         for p in error.problems
-        for field in [p.where.partition(".")[2].partition(".")[0]]
+        for path in [p.where.partition(".")[2]]
+        for field in [path if path in sources else path.partition(".")[0]]
     ]
 
 
@@ -98,8 +116,8 @@ def problems(profile: str, variables: Mapping[str, Variable]) -> Iterator[Proble
     for variable in variables.values():
         if is_placeholder(variable.value):
             yield Problem(variable.where, "a placeholder is left in prod", "write the real value, or remove it")
-    for fact, variable in stated(profile, variables).items():
-        if fact in _OFF_IN_PROD and variable.value.lower() in {"true", "1", "yes", "on"}:
+    for variable in stated(profile, variables).values():
+        if variable.name in _OFF_IN_PROD and variable.value.lower() in ON:
             fix = f"write {variable.name}=false into .environments/prod/.env"
             yield Problem(variable.where, "it is switched off in prod", fix)
 

@@ -1,52 +1,31 @@
-"""kinds: the catalog's classes, found by importing it, and the variables of env files that add and shape each."""
+"""kinds: the catalog's classes, found by importing it, and the variables of env files that add and shape each.
+
+What a class does not say itself follows one rule: a field is set by ``<SERVICE>_<FIELD>``, ``REDIS_MEMORY`` for one.
+"""
 
 from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, cast, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from nself_sdk import catalog
 from nself_sdk.model import Model
 from nself_sdk.project import Service
 from nself_sdk.store.envfiles import Variable
 
-#: What every stack has unless it is told otherwise.
-ALWAYS = ("Postgres", "Hasura", "Auth")
-
-_ENABLED_BY = {
-    "Postgres": "POSTGRES_ENABLED",
-    "Hasura": "HASURA_ENABLED",
-    "Auth": "AUTH_ENABLED",
-    "Redis": "REDIS_ENABLED",
-}
-_VARIABLES: dict[str, dict[str, str]] = {
-    "Postgres": {
-        "POSTGRES_VERSION": "image",
-        "POSTGRES_DB": "database",
-        "POSTGRES_PORT": "port",
-        "POSTGRES_MEMORY": "memory",
-    },
-    "Hasura": {
-        "HASURA_VERSION": "image",
-        "HASURA_ROUTE": "route",
-        "HASURA_MEMORY": "memory",
-        "HASURA_GRAPHQL_UNAUTHORIZED_ROLE": "unauthorized_role",
-    },
-    "Auth": {
-        "AUTH_IMAGE": "image",
-        "AUTH_ROUTE": "route",
-        "AUTH_CLIENT_URL": "client_url",
-        "AUTH_MEMORY": "memory",
-        "AUTH_PASSWORD_MIN_LENGTH": "password_min_length",
-    },
-    "Nginx": {"NGINX_VERSION": "image"},
-    "Redis": {"REDIS_VERSION": "image", "REDIS_PORT": "port", "REDIS_MEMORY": "memory"},
-}
+_NUMBERED = re.compile(r"([A-Z_]+_)N(_NAME)?")
+# A field that has a shorter word in variables.
+_WORDS = {"cpus": "cpu"}
+_PLAIN = {str, int, float, bool, NoneType, Ellipsis}
+#: Where a path leads into the variables of the container, and not to a field.
+_ENVIRONMENT = "environment."
 
 
 @cache
@@ -62,24 +41,91 @@ def all_kinds() -> dict[str, type[Any]]:
     }
 
 
-def enabled_by(kind: type[Service]) -> str:
-    """The variable that adds a service of that kind; empty where none does."""
-    return kind.enabled_by or _ENABLED_BY.get(kind.__name__, "")
+@cache
+def numbered() -> dict[str, str]:
+    """The kinds that come in numbers, each with what stands before the number: ``CS_`` for custom services."""
+    found = {name: _NUMBERED.fullmatch(kind.enabled_by) for name, kind in all_kinds().items()}
+    return {name: match[1] for name, match in found.items() if match}
+
+
+def prefix(kind: type[Service]) -> str:
+    """What the variables of that kind begin with: ``REDIS`` for Redis."""
+    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).upper()
+    return kind.enabled_by.removesuffix("_ENABLED") or snake
+
+
+def is_bundle(kind: type[Service]) -> bool:
+    """Whether it is no service of its own, but brings others."""
+    return "image" not in kind.model_fields and kind.__name__ not in numbered()
 
 
 def variables(kind: type[Service]) -> Mapping[str, str]:
-    """The variables that set fields of that kind."""
-    return {**_VARIABLES.get(kind.__name__, {}), **kind.variables}
+    """The variables that set fields of that kind; where several set one field, the first counts: the class's own word.
+
+    Of kinds that come in numbers: what follows the number. ``smtp.host`` is a field of a field, and
+    ``environment.NAME`` a variable of the container.
+    """
+    if is_bundle(kind):
+        return {}
+    first = "" if kind.__name__ in numbered() else f"{prefix(kind)}_"
+    return {**{f"{first}{_word(path)}": path for path in _paths(kind)}, **kind.variables}
+
+
+def _word(path: str) -> str:
+    return _WORDS.get(path, path).replace(".", "_").upper()
+
+
+def _paths(kind: type[Service]) -> Iterator[str]:
+    """The fields that a text can say, and those of optional values."""
+    for name, info in kind.model_fields.items():
+        if name == "name" and kind.__name__ not in numbered():
+            continue
+        if _is_plain(info.annotation):
+            yield name
+        elif inner := _optional(info.annotation):
+            yield from (f"{name}.{field}" for field, i in inner.model_fields.items() if _is_plain(i.annotation))
+
+
+def _is_plain(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _is_plain(get_args(annotation)[0])
+    if get_origin(annotation) in {tuple, list, Union, UnionType}:
+        return all(map(_is_plain, get_args(annotation)))
+    return get_origin(annotation) is Literal or annotation in _PLAIN
+
+
+def _optional(annotation: Any) -> type[Model] | None:
+    kinds = [each for each in get_args(annotation) if inspect.isclass(each) and issubclass(each, Model)]
+    return kinds[0] if NoneType in get_args(annotation) and kinds else None
 
 
 @cache
 def understood() -> frozenset[str]:
     """Every variable that adds or shapes a service of the catalog, whether or not it is in a project."""
-    found = all_kinds().values()
-    return frozenset({enabled_by(kind) for kind in found} | {n for kind in found for n in variables(kind)})
+    found = [kind for name, kind in all_kinds().items() if name not in numbered()]
+    return frozenset({kind.enabled_by for kind in found} | {n for kind in found for n in variables(kind)}) - {""}
 
 
-def value(kind: type[Service], field: str, variable: Variable) -> Any:
+def is_handed_on(name: str) -> bool:
+    """Whether a program of the catalog reads that variable itself."""
+    return any(kind.handed_on and re.fullmatch(kind.handed_on, name) for kind in all_kinds().values())
+
+
+def values(kind: type[Model], given: Mapping[str, Variable]) -> dict[str, Any]:
+    """The fields that variables set, by the path of each."""
+    found: dict[str, Any] = {}
+    for path, variable in given.items():
+        outer, _, inner = path.partition(".")
+        if path.startswith(_ENVIRONMENT):
+            found.setdefault(outer, {})[inner] = variable.value.replace("$", "$$")
+        elif inner:
+            found.setdefault(outer, {})[inner] = variable.value.strip()
+        else:
+            found[outer] = value(kind, outer, variable)
+    return found
+
+
+def value(kind: type[Model], field: str, variable: Variable) -> Any:
     """What a variable's text means for a field: a version is a tag, sizes are lower case, lists have commas."""
     text = variable.value.strip()
     info = kind.model_fields[field]
@@ -128,9 +174,6 @@ class Entry:
 def listing() -> list[Entry]:
     """Every class of the catalog with its first sentence, by name."""
     return [
-        Entry(name, enabled_by(kind) or _NUMBERED.get(name, ""), (inspect.getdoc(kind) or "").partition("\n")[0])
+        Entry(name, kind.enabled_by, (inspect.getdoc(kind) or "").partition("\n")[0])
         for name, kind in sorted(all_kinds().items())
     ]
-
-
-_NUMBERED = {"CustomService": "CS_N", "FrontendApp": "FRONTEND_APP_N_NAME", "RemoteSchema": "REMOTE_SCHEMA_N_NAME"}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,57 +15,49 @@ from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.project import Project, Route
 from nself_sdk.store import kinds
 from nself_sdk.store.envfiles import Variable
-from nself_sdk.store.facts import blamed
-
-#: The kinds that are read here, each with the prefix of its variables.
-PREFIXES = {
-    "CustomService": "CS_",
-    "FrontendApp": "FRONTEND_APP_",
-    "RemoteSchema": "REMOTE_SCHEMA_",
-    "Route": "INTERNAL_ROUTE_",
-}
-# What follows the number, and the field that it sets, besides what the class itself says.
-_FIELDS: dict[str, dict[str, str]] = {
-    "CustomService": {"NAME": "name", "TEMPLATE": "template"},
-    "FrontendApp": {"SYSTEM_NAME": "name", "NAME": "name", "PORT": "port", "ROUTE": "route", "DIST": "dist"},
-    "RemoteSchema": {"NAME": "name", "DOMAIN": "domain", "MEMORY": "memory"},
-    "Route": {"SUBDOMAIN": "name"},
-}
-#: Handed on to a custom service's own code.
-HANDED_ON = ("TABLE_PREFIX", "REDIS_PREFIX", "QUEUE_NAME")
+from nself_sdk.store.facts import OFF, ON, blamed
 
 #: Templates under their older names.
 _TEMPLATES = {"fastapi": "fastapi-py", "express": "express-js", "nest-js": "nestjs", "nest-ts": "nestjs"}
-_OFF = {"false", "0", "no", "off"}
+#: What a Hasura asks itself, as tools before us called it: no endpoint of the stack.
+_STITCHED = {"URL", "HEADERS"}
 
 #: The variables of one number, by what follows the number; the line itself under the empty text.
 Group = dict[str, Variable]
+
+
+def prefixes() -> dict[str, str]:
+    """The kinds that are read here, each with the prefix of its variables."""
+    return {**kinds.numbered(), "Route": "INTERNAL_ROUTE_"}
 
 
 def add_all(project: Project, environment: Environment, left: dict[str, Variable], problems: list[Problem]) -> None:
     """Add everything that numbered variables declare; what is understood is taken out of ``left``."""
     left.pop("FRONTEND_APP_COUNT", None)
     flag = left.pop("REMOTE_SCHEMAS_ENABLED", None)
-    without = {"RemoteSchema"} if flag and flag.value.lower() in _OFF else set[str]()
+    without = {"RemoteSchema"} if flag and flag.value.lower() in OFF else set[str]()
     known: dict[str, type[Any]] = {**kinds.all_kinds(), "Route": Route}
-    for name, prefix in PREFIXES.items():
-        if name not in known:
-            continue
+    for name, prefix in prefixes().items():
         for number, group in sorted(_grouped(prefix, left, problems).items()):
             first = min(group.values(), key=lambda variable: variable.name)
-            if name not in without:
+            if name in without:
+                continue
+            if not _is_stitched(known[name], group):
                 try:
                     project.add(_made(known[name], number, group, environment))
                 except DeclarationError as error:
                     places = {variable.where for variable in group.values()}
                     problems += [p if p.where in places else replace(p, where=first.where) for p in error.problems]
-                left |= {variable.name: variable for variable in group.values()}
+            left |= {variable.name: variable for variable in group.values()}
 
 
-def fields(kind: type[Any]) -> dict[str, str]:
-    """What may follow the number, and the field that it sets; the class knows both best."""
-    own = {suffix: field for suffix, field in getattr(kind, "variables", {}).items() if field in kind.model_fields}
-    return {**{s: f for s, f in _FIELDS[kind.__name__].items() if f in kind.model_fields}, **own}
+def fields(kind: type[Any]) -> Mapping[str, str]:
+    """What may follow the number, and the path of the field that it sets."""
+    return {"SUBDOMAIN": "name", "RATE_LIMIT": "rate_limit"} if kind is Route else kinds.variables(kind)
+
+
+def _is_stitched(kind: type[Any], group: Group) -> bool:
+    return kind.__name__ == "RemoteSchema" and "DOMAIN" not in group and not _STITCHED.isdisjoint(group)
 
 
 def _grouped(prefix: str, left: dict[str, Variable], problems: list[Problem]) -> dict[int, Group]:
@@ -82,25 +75,26 @@ def _grouped(prefix: str, left: dict[str, Variable], problems: list[Problem]) ->
 
 def _made(kind: type[Any], number: int, group: Group, environment: Environment) -> Any:
     """The service or route that a group declares; what stays in the group is not honoured."""
-    values: dict[str, Any] = {}
-    if kind.__name__ == "CustomService":
-        values |= _line(number, group)
+    line = _line(number, group) if kind.__name__ == "CustomService" else {}
     sources: dict[str, Variable] = {}
-    for suffix, field in fields(kind).items():
-        if suffix in group:
-            sources[field] = group.pop(suffix)
-            values[field] = _field(kind, field, sources[field])
-    if kind.__name__ == "Route":
-        values |= _target(group)
-    elif routed := _route_here(group, environment):
-        sources["route"], values["route"] = routed, routed.value
+    for suffix, path in fields(kind).items():
+        if suffix in group and (variable := group.pop(suffix)).value:
+            sources.setdefault(path, variable)
+    if routed := None if kind is Route else _route_here(group, environment):
+        sources["route"] = routed
+    _refuse_other_ports(sources)
+    values = {**line, **kinds.values(kind, sources), **(_target(group) if kind is Route else {})}
     if kind.__name__ == "CustomService":
-        values |= _own(group)
+        values["environment"] = {**values.get("environment", {}), **_own(group)}
         values["template"] = _TEMPLATES.get(values.get("template", ""), values.get("template", ""))
     if "name" in values and kind is not Route:
         values["name"] = values["name"].replace("_", "-")
+    return _built(kind, {name: value for name, value in values.items() if value not in ("", {})}, sources)
+
+
+def _built(kind: type[Any], values: dict[str, Any], sources: Mapping[str, Variable]) -> Any:
     try:
-        return kind(**{name: value for name, value in values.items() if value != ""})
+        return kind(**values)
     except TypeError as error:
         raise DeclarationError(Problem(kind.__name__, str(error).partition(") ")[2] or str(error))) from None
     except DeclarationError as error:
@@ -124,26 +118,24 @@ def _line(number: int, group: Group) -> dict[str, Any]:
     return {"name": name, "template": template, "port": int(port or 8000 + number), "route": route}
 
 
-def _field(kind: type[Any], field: str, variable: Variable) -> Any:
-    if field == "port":
-        if re.fullmatch(r"[0-9]{1,5}", variable.value):
-            return int(variable.value)
-        raise DeclarationError(Problem(variable.where, f"{variable.value!r} is not a port", "from 1 to 65535"))
-    return variable.value if field == "name" else kinds.value(kind, field, variable)
+def _refuse_other_ports(sources: Mapping[str, Variable]) -> None:
+    """A port is digits: what else a number may be written as is a mistake."""
+    port = sources.get("port")
+    if port and not re.fullmatch(r"[0-9]{1,5}", port.value):
+        raise DeclarationError(Problem(port.where, f"{port.value!r} is not a port", "from 1 to 65535"))
 
 
-def _own(group: Group) -> dict[str, Any]:
-    """What only custom services have: variables for their own code."""
-    own: dict[str, Any] = {}
-    # The edge lets every service upgrade a connection.
-    group.pop("WEBSOCKET", None)
-    handed = {name: group.pop(name).value for name in HANDED_ON if name in group}
-    if "ENV" in group and "=" in group["ENV"].value:
-        pairs = (pair.partition("=") for pair in group.pop("ENV").value.split(","))
-        handed |= {name.strip(): value.strip() for name, _, value in pairs}
-    if handed:
-        own["environment"] = {name: value.replace("$", "$$") for name, value in handed.items()}
-    return own
+def _own(group: Group) -> dict[str, str]:
+    """What ``CS_N_ENV=A=1,B=2`` gives to the service's own code.
+
+    Raises:
+        DeclarationError: it is not of that form.
+    """
+    given = group.pop("ENV", None)
+    pairs = [pair.partition("=") for pair in given.value.split(",") if pair.strip()] if given else []
+    if given and any(not equals or not re.fullmatch(r"\s*[A-Za-z_]\w*\s*", name) for name, equals, _ in pairs):
+        raise DeclarationError(Problem(given.where, "is no list of variables", "write NAME=value,OTHER=value"))
+    return {name.strip(): value.strip().replace("$", "$$") for name, _, value in pairs}
 
 
 def _route_here(group: Group, environment: Environment) -> Variable | None:
@@ -159,9 +151,10 @@ def _route_here(group: Group, environment: Environment) -> Variable | None:
 
 
 def _target(group: Group) -> dict[str, Any]:
-    """The service and the port that an internal route leads to."""
+    """The service and the port that an internal route leads to, and how long its connections may be silent."""
     target = group.pop("TARGET", None)
     group.pop("NAME", None)
-    group.pop("WEBSOCKET", None)
+    socket = group.pop("WEBSOCKET", None)
     service, _, port = (target.value if target else "hasura:8080").partition(":")
-    return {"service": service, "port": port or "80"}
+    silent = {"read_timeout": 3600} if socket and socket.value.lower() in ON else {}
+    return {"service": service, "port": port or "80", **silent}

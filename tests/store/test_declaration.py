@@ -177,6 +177,7 @@ def test_cs_variables_stand_above_the_line(tmp_path: Path) -> None:
         cpus=0.5,
         replicas=2,
         public=False,
+        websocket=True,
         needs=("postgres", "redis"),
         environment={"TABLE_PREFIX": "app_"},
     )

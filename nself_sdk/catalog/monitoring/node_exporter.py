@@ -6,6 +6,7 @@ quay.io/prometheus/busybox (wget, user nobody, port 9100).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -17,6 +18,7 @@ class NodeExporter(Service):
     """Node Exporter; it sees the host's files read-only and as nobody, and none of its processes."""
 
     enabled_by: ClassVar[str] = "NODE_EXPORTER_ENABLED"
+    variables: ClassVar[Mapping[str, str]] = {"NODE_EXPORTER_VERSION": "image"}
 
     name: str = "node-exporter"
     image: str = "prom/node-exporter:v1.12.1"

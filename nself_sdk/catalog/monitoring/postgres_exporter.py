@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/16/predefined-roles.html (pg_monitor).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -22,6 +23,7 @@ class PostgresExporter(Service):
     """Postgres Exporter, with a role of its own that may look at statistics and at no table."""
 
     enabled_by: ClassVar[str] = "POSTGRES_EXPORTER_ENABLED"
+    variables: ClassVar[Mapping[str, str]] = {"POSTGRES_EXPORTER_VERSION": "image"}
 
     name: str = "postgres-exporter"
     image: str = "prometheuscommunity/postgres-exporter:v0.19.1"

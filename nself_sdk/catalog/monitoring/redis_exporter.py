@@ -8,6 +8,7 @@ Alpine variant has a shell and wget; user 59000, port 9121).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
@@ -23,6 +24,7 @@ class RedisExporter(Service):
     """Redis Exporter; without a `Redis` in the project it runs, and has nothing to watch."""
 
     enabled_by: ClassVar[str] = "REDIS_EXPORTER_ENABLED"
+    variables: ClassVar[Mapping[str, str]] = {"REDIS_EXPORTER_VERSION": "image"}
 
     name: str = "redis-exporter"
     image: str = "oliver006/redis_exporter:v1.89.0-alpine"

@@ -10,7 +10,9 @@ https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass (a variable
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -46,6 +48,8 @@ class Nginx(Service):
     """Each route at ``<route>.<domain>`` over TLS; http goes to https; unknown hosts are refused."""
 
     serves_routes = True
+    variables: ClassVar[Mapping[str, str]] = {"NGINX_VERSION": "image"}
+
     name: str = "nginx"
     image: str = "nginx:1.30.4-alpine3.24"
     memory: str = "128m"

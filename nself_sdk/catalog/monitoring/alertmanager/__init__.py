@@ -50,7 +50,7 @@ class Alertmanager(Service):
     """
 
     enabled_by: ClassVar[str] = "ALERTMANAGER_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"ALERTMANAGER_ROUTE": "route"}
+    variables: ClassVar[Mapping[str, str]] = {"ALERTMANAGER_VERSION": "image"}
 
     name: str = "alertmanager"
     image: str = "prom/alertmanager:v0.34.1"

@@ -31,7 +31,11 @@ class Grafana(Service):
     """Grafana with its data sources and dashboards. Who has no account sees nothing, and nobody can make one."""
 
     enabled_by: ClassVar[str] = "GRAFANA_ENABLED"
-    variables: ClassVar[Mapping[str, str]] = {"GRAFANA_ROUTE": "route", "GRAFANA_ADMIN_USER": "user"}
+    variables: ClassVar[Mapping[str, str]] = {
+        "GRAFANA_VERSION": "image",
+        "GRAFANA_ADMIN_USER": "user",
+        "GRAFANA_PLUGINS": "environment.GF_PLUGINS_PREINSTALL",
+    }
 
     name: str = "grafana"
     image: str = "grafana/grafana:13.3.0"

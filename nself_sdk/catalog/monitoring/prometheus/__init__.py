@@ -31,9 +31,8 @@ class Prometheus(Service):
 
     enabled_by: ClassVar[str] = "PROMETHEUS_ENABLED"
     variables: ClassVar[Mapping[str, str]] = {
-        "PROMETHEUS_ROUTE": "route",
+        "PROMETHEUS_VERSION": "image",
         "PROMETHEUS_RETENTION_TIME": "retention",
-        "PROMETHEUS_RETENTION_SIZE": "retention_size",
     }
 
     name: str = "prometheus"
