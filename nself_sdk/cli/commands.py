@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from nself_sdk.cli import conversions, environments, listings, output, plans, shared, stages
+from nself_sdk.cli import conversions, environments, listings, output, plans, server, shared, stages
 from nself_sdk.cli.shared import (
     CheckOnly,
     Drain,
@@ -35,7 +35,7 @@ from nself_sdk.cli.shared import (
 
 app = shared.app
 # The groups of commands that have modules of their own.
-__all__ = ["app", "conversions", "environments", "listings", "plans", "stages"]
+__all__ = ["app", "conversions", "environments", "listings", "plans", "server", "stages"]
 
 
 @app.callback()

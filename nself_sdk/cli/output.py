@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.live import Live as RichLive
 
     from nself_sdk.deploy import Deployment, Progress, Report
+    from nself_sdk.deploy.facts import Finding as PreflightFinding
     from nself_sdk.deploy.health import ServiceHealth
     from nself_sdk.docker.engine import Finding
     from nself_sdk.project import Context
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 # Of the tool's own lines, those that begin a step of a build: the rest is for the error, if there is one.
 _STEP_OF_A_BUILD = re.compile(r"#\d+ \[")
 
+_VERDICTS = {
+    "ok": ("ok", "green"),
+    "unseen": ("?", "blue"),
+    "warning": ("warn", "yellow"),
+    "refusal": ("refuse", "red"),
+}
 _MARKS = {"healthy": "green", "waiting": "yellow", "failed": "red"}
 
 
@@ -62,6 +69,8 @@ class Live:
         if progress.service:
             self._services[progress.service] = (progress.what, elapsed)
         self._step, self._last_line = progress.step, progress.what
+        if self._live is not None and progress.lasting:
+            self._live.console.print(f"{progress.step}: {progress.what}", markup=False, highlight=False)
         if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
             name = f"{progress.step} {progress.service}".strip()
             # A terminal or a reader that went away must not end a deploy half-way.
@@ -129,6 +138,23 @@ def findings(found: Iterable[Finding], *, as_json: bool) -> None:
         typer.echo(f"{mark}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.fix:
             typer.echo(f"         {finding.fix}")
+
+
+def preflight(found: Iterable[PreflightFinding], *, as_json: bool) -> None:
+    """What preflight looked at, a line each."""
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        return
+    for finding in found:
+        word, colour = _VERDICTS[finding.verdict]
+        typer.echo(f"{typer.style(word.ljust(6), fg=colour)}  {finding.check.ljust(8)}  {_indented(finding.what)}")
+        if finding.fix:
+            typer.echo(f"{' ' * 18}-> {finding.fix}")
+
+
+def _indented(text: str) -> str:
+    """More lines, such as those that a failed ssh wrote, stand under the first."""
+    return text.replace("\n", f"\n{' ' * 18}")
 
 
 def report(deployment: Deployment, done: Report, *, as_json: bool = False) -> None:

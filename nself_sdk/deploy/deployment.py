@@ -10,7 +10,9 @@ from typing import Self
 from nself_sdk import docker
 from nself_sdk.checks import check
 from nself_sdk.compose import ComposeFile
-from nself_sdk.deploy import certificates, images, lock, observing, refusals, releases, running
+from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running
+from nself_sdk.deploy.facts import Finding
+from nself_sdk.deploy.findings import findings
 from nself_sdk.deploy.hooks import Hooks, around
 from nself_sdk.deploy.probe import Probe, ProbeReport, probing
 from nself_sdk.deploy.progress import Progress, Report
@@ -101,6 +103,18 @@ class Deployment(RunningStack):
         """
         return self._observe(self.stack())[0]
 
+    def preflight(self) -> tuple[Finding, ...]:
+        """What a deploy would meet on the host: all that is looked at, warnings and refusals among it.
+
+        Nothing is changed by it.
+
+        Raises:
+            DriverError: Docker or the host refused.
+        """
+        file = images.tagged(self.file, self.folder.path)
+        facts = preflight.read(self.driver, file, self.context, self.folder.path)
+        return findings(facts, file, self.environment)
+
     def deploy(  # noqa: PLR0913 - its options are by keyword
         self,
         approved: Plan | None = None,
@@ -135,6 +149,8 @@ class Deployment(RunningStack):
             self.folder.scaffold(self.project)
             stack = self.stack()
             hooks = self._hooks("deploy", message, timeout, stack)
+        with report.step("preflight", self._tell):
+            preflight.refuse(self.preflight(), self._tell)
         with self._locked(message, lock_wait), around(hooks, report):
             history = self.releases()
             refusals.refuse_stranger(history, self.environment.name)

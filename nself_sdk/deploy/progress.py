@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 class Progress:
     """Something happened: to a step of the deploy, or to one service during it.
 
-    ``raw`` marks a line of Docker's or Compose's own.
+    ``raw`` marks a line of Docker's or Compose's own, ``lasting`` one that is worth more than a moment's look.
     """
 
     step: str
     what: str
     service: str = ""
     raw: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True)

@@ -37,18 +37,18 @@ def script(root: str) -> str:
     return f"root={shlex.quote(root)}\n{_SCRIPT}"
 
 
-def parsed(text: str) -> Host:
-    """What the script's output says."""
+def parsed(text: str, peer: str = "") -> Host:
+    """What the script's output says; `peer` is the address that the host is reached at, where it is known."""
     found = dict(_sections(text))
     if "end" not in found:
-        return Host()
+        return Host(addresses=(peer,) if peer else ())
     disk = _number(found["disk"], 3)
     return Host(
         disk_free=None if disk is None else disk * 1024,
         inodes_free=_number(found["inodes"], 3) if _number(found["inodes"], 1) else None,
         listening=tuple(sorted(set(_sockets(found["tcp"])))) or None,
         routes=tuple(_routes(found["routes"])),
-        addresses=tuple(_addresses(found["addresses"])),
+        addresses=tuple(dict.fromkeys([*([peer] if peer else []), *_addresses(found["addresses"])])),
         sshd=_options(found["sshd"]),
     )
 

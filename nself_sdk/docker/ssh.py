@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -40,8 +41,9 @@ _ALWAYS = {
     "UpdateHostKeys": "no",
     "ExitOnForwardFailure": "yes",
     "StreamLocalBindUnlink": "yes",
-    "ServerAliveInterval": "15",
-    "ServerAliveCountMax": "3",
+    # A network that goes silent is noticed after half a minute: before anybody may take over the lock of a deploy.
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "5",
     "ConnectTimeout": str(CONNECT_SECONDS),
     "ConnectionAttempts": "1",
     "ControlMaster": "no",  # a connection that others share would outlive us
@@ -133,6 +135,12 @@ class Forward:
     def address(self) -> str:
         """See `Line.address`."""
         return f"unix://{self._socket}"
+
+    @property
+    def peer(self) -> str:
+        """See `Line.peer`."""
+        reached = re.findall(r"^Authenticated to \S+ \((?:\[(.+)\]:\d+|.*)\)", self._log(), re.MULTILINE)
+        return str(reached[-1]) if reached else ""
 
     def ready(self) -> None:
         """See `Line.ready`."""

@@ -29,6 +29,11 @@ class Line(Protocol):
         """``unix:///...`` on this machine: what docker's ``--host`` takes."""
         ...
 
+    @property
+    def peer(self) -> str:
+        """The address of the host at the other end; empty for this machine, and where it is not known."""
+        ...
+
     def ready(self) -> None:
         """Wait until the engine answers; raises HostUnreachableError with the reason if it does not."""
         ...
@@ -67,6 +72,11 @@ class LocalLine:
     def address(self) -> str:
         """See `Line.address`."""
         return f"unix://{self._path}"
+
+    @property
+    def peer(self) -> str:
+        """See `Line.peer`."""
+        return ""
 
     def ready(self) -> None:
         """See `Line.ready`."""

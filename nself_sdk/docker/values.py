@@ -30,7 +30,9 @@ class Engine:
         cpus: number of logical processors.
         memory: bytes of RAM.
         time: the host's clock when it answered; the only clock that a lock or a release may be dated by.
+        skew: seconds that the host's clock is ahead of this machine's, to half the time that the answer took.
         root: the folder on the host that holds images and volumes, for disk checks and messages.
+        containerd_images: whether it keeps images in containerd's store, not in the classic one.
         pools: where the addresses of new networks come from, as (block, prefix length of one network); empty: Docker's
             own choice.
     """
@@ -44,6 +46,8 @@ class Engine:
     memory: int
     time: datetime
     root: str
+    containerd_images: bool = False
+    skew: float = 0.0
     pools: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -152,6 +156,7 @@ class Image:
         architecture: ``amd64``, ``arm64``.
         size: bytes on disk, all layers.
         labels: of the image's own configuration.
+        layers: the digests of its layers, unpacked, from the lowest.
     """
 
     id: str
@@ -161,6 +166,7 @@ class Image:
     architecture: str
     size: int
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +210,7 @@ class Host:
         inodes_free: files that can still be made there; None also where the file system does not count them.
         listening: address and TCP port of every socket that waits for connections.
         routes: the blocks of addresses that it has IPv4 routes to, in CIDR notation, without the default route.
-        addresses: its own, in the order in which it names them.
+        addresses: the one that ssh connected to, and those that it has itself.
         sshd: the limits in sshd's configuration that were found, by option in lower case.
     """
 
