@@ -25,8 +25,9 @@ _OWNER = "dev.nself.lock.owner"
 _MESSAGE = "dev.nself.lock.message"
 _IMAGE = "nself-lock:1"
 
-#: Seconds between two signs of life, and after how many without one the holder counts as dead.
-_BEAT, _DEAD = 5.0, 30.0
+#: Seconds between two signs of life, and after how many without one the holder counts as dead: later than its ssh
+#: would have noticed that the host is silent, so that nobody can be taken for dead and act on.
+_BEAT, _DEAD = 5.0, 45.0
 _POLL = 1.0
 _ATTEMPTS = 3
 

@@ -51,7 +51,7 @@ def test_the_command_is_strict_whatever_the_configuration_says():
             "StrictHostKeyChecking": "yes",
             "ExitOnForwardFailure": "yes",
             "StreamLocalBindUnlink": "yes",
-            "ServerAliveInterval": "15",
+            "ServerAliveInterval": "5",
             "ControlMaster": "no",
             "ControlPath": "none",
             "ControlPersist": "no",
