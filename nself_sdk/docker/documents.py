@@ -42,6 +42,7 @@ def engine(document: Mapping[str, Any]) -> Engine:
         memory=document["MemTotal"],
         time=moment(document["SystemTime"]) or datetime.now(UTC),
         root=document["DockerRootDir"],
+        containerd_images=["driver-type", "io.containerd.snapshotter.v1"] in _all(document.get("DriverStatus")),
         pools=tuple((pool["Base"], pool["Size"]) for pool in _all(document.get("DefaultAddressPools"))),
     )
 
@@ -88,6 +89,7 @@ def image(document: Mapping[str, Any]) -> Image:
         architecture=document["Architecture"],
         size=document["Size"],
         labels=_map(_map(document.get("Config")).get("Labels")),
+        layers=tuple(_all(_map(document.get("RootFS")).get("Layers"))),
     )
 
 

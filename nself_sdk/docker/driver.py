@@ -168,9 +168,10 @@ class EngineDriver:
         found = self._inspect("image", reference)
         return documents.image(found[0]) if found else None
 
-    def images(self, label: str) -> tuple[Image, ...]:
+    def images(self, label: str = "") -> tuple[Image, ...]:
         """See `Driver.images`."""
-        found = self._look("image", "ls", "--quiet", "--no-trunc", "--filter", f"label={label}")
+        chosen = ["--filter", f"label={label}"] if label else []
+        found = self._look("image", "ls", "--quiet", "--no-trunc", *chosen)
         ids = " ".join(dict.fromkeys(found.split()))
         return tuple(sorted(map(documents.image, self._inspect("image", ids)), key=lambda one: one.id))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nself_sdk.errors import DriverError
+from nself_sdk.docker import layers
+from nself_sdk.errors import DriverError, HostUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nself_sdk.docker.protocol import Driver, OnLine
+    from nself_sdk.docker.values import Image
 
 
 def copy_images(
@@ -17,7 +19,8 @@ def copy_images(
 ) -> tuple[str, ...]:
     """Carry images to `destination` as one stream, and return the references that were not there yet.
 
-    An image that is there already, by the same id, is not sent. Nothing is stored on the way.
+    An image that is there already, by the same id, is not sent, and of the others only the layers that are not there.
+    Nothing is stored on the way.
 
     Raises:
         DriverError: `source` lacks one of them (all missing ones are named; nothing was sent).
@@ -26,14 +29,46 @@ def copy_images(
     if missing := [reference for reference, image in held.items() if image is None]:
         hint = "build them, or pull them with docker pull"
         raise DriverError(f"{source.target} holds no image {', '.join(missing)}", hint)
-    wanted = tuple(r for r, image in held.items() if image and not _there(destination, r, image.id))
+    wanted = {r: image for r, image in held.items() if image and not _there(destination, r, image.id)}
     if not wanted:
         return ()
-    if on_line:
-        size = sum(image.size for r, image in held.items() if image and r in wanted)
-        on_line(f"carrying {', '.join(wanted)} to {destination.target} ({size / 1e6:,.0f} MB)")
-    destination.load(source.save(wanted))
-    return wanted
+    size = sum(image.size for image in wanted.values())
+    tell = on_line or _silent
+    tell(f"carrying {', '.join(wanted)} to {destination.target} ({size / 1e6:,.0f} MB)")
+    if not _carried_in_part(source, destination, wanted, tell):
+        destination.load(source.save(tuple(wanted)))
+    return tuple(wanted)
+
+
+def _carried_in_part(source: Driver, destination: Driver, wanted: Mapping[str, Image], tell: OnLine) -> bool:
+    """Whether the layers that `destination` lacks were enough. False where it must get everything.
+
+    An engine with containerd's image store would take an archive with gaps, and then hold an image that cannot start
+    (https://github.com/moby/moby/blob/0031b7a46/daemon/containerd/image_exporter.go, ``LoadImage``).
+    """
+    if destination.info().containerd_images:
+        return False
+    known = layers.superfluous(wanted.values(), destination.images())
+    if not known:
+        return False
+    sent: list[int] = []
+    try:
+        destination.load(_counted(layers.without(source.save(tuple(wanted)), known), sent))
+    except HostUnreachableError:
+        raise
+    except DriverError:  # a layer that was there has gone meanwhile, or this engine wants them all
+        return False
+    tell(f"sent {sum(sent) / 1e6:,.1f} MB: {len(known)} layers are there already")
+    return all(_there(destination, reference, image.id) for reference, image in wanted.items())
+
+
+def _silent(_: str) -> None: ...
+
+
+def _counted(chunks: Iterable[bytes], sent: list[int]) -> Iterator[bytes]:
+    for chunk in chunks:
+        sent.append(len(chunk))
+        yield chunk
 
 
 def _there(destination: Driver, reference: str, identity: str) -> bool:

@@ -149,8 +149,8 @@ class Driver(Protocol):
         """The same for many at once; what the engine does not hold is absent."""
         ...
 
-    def images(self, label: str) -> tuple[Image, ...]:
-        """The images that carry a label (``name`` or ``name=value``), by id."""
+    def images(self, label: str = "") -> tuple[Image, ...]:
+        """The images that carry a label (``name`` or ``name=value``); all, if none is named. By id."""
         ...
 
     def tag(self, image: str, reference: str) -> None:

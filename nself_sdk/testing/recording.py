@@ -193,7 +193,7 @@ class RecordingDriver:
         answer: Mapping[str, Image] = self._called("held", tuple(references))
         return answer
 
-    def images(self, label: str) -> tuple[Image, ...]:
+    def images(self, label: str = "") -> tuple[Image, ...]:
         """See `Driver.images`."""
         answer: tuple[Image, ...] = self._called("images", label)
         return answer

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from rig.shell import docker
 
 from nself_sdk.docker import Stack, Target, connect, copy_images
 from nself_sdk.errors import DeclarationError, DriverError, HostUnreachableError
@@ -139,6 +141,25 @@ def test_a_whole_session_is_one_ssh_connection(vps, target, rig_images, stack):
                 there.compose(stack, "down", "--timeout", "1")
                 there.remove_volumes([volume.name for volume in there.volumes(stack.project)])
         assert vps.connections() == before + 1
+
+
+def test_of_a_changed_image_only_the_changed_layer_travels(vps, target, rig_images, tmp_path):
+    rig_images(REDIS)
+    name = f"nself-layers-{uuid.uuid4().hex[:8]}"
+    (tmp_path / "Dockerfile").write_text(f"FROM {REDIS}\nCOPY version /version\n")
+    lines = []
+    try:
+        with connect() as here, connect(target) as there:
+            for version in ("1", "2"):
+                (tmp_path / "version").write_text(version)
+                docker("build", "-q", "-t", f"{name}:{version}", str(tmp_path))
+                assert copy_images(here, there, [f"{name}:{version}"], on_line=lines.append) == (f"{name}:{version}",)
+            size = here.image(f"{name}:2").size
+        assert vps.docker("run", "--rm", "--entrypoint", "cat", f"{name}:2", "/version") == "2"
+        sent = float(re.match(r"sent ([0-9.]+) MB", lines[-1])[1]) * 1e6
+        assert sent < 100_000 < size / 100
+    finally:
+        docker("image", "rm", f"{name}:1", f"{name}:2")
 
 
 def refused(target):
