@@ -11,11 +11,13 @@ from nself_sdk import docker
 from nself_sdk.checks import check
 from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running
+from nself_sdk.deploy.aiming import aimed
 from nself_sdk.deploy.facts import Finding
 from nself_sdk.deploy.findings import findings
 from nself_sdk.deploy.hooks import Hooks, around
 from nself_sdk.deploy.probe import Probe, ProbeReport, probing
 from nself_sdk.deploy.progress import Progress, Report
+from nself_sdk.deploy.recording import record, record_again
 from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.deploy.stack import RunningStack
@@ -115,6 +117,20 @@ class Deployment(RunningStack):
         facts = preflight.read(self.driver, file, self.context, self.folder.path)
         return findings(facts, file, self.environment)
 
+    def probe(self, *urls: str, rate: float = 20) -> Probe:
+        """Traffic to this deployment's edge, for `deploy`: ``https://`` is asked, ``wss://`` is held open.
+
+        A host that DNS does not know is looked for on the target, and a local CA is trusted.
+
+        Args:
+            urls: whole, with a host of this project.
+            rate: requests a second, of all URLs together.
+
+        Raises:
+            DeclarationError: a URL is none, or its host is not one of the project.
+        """
+        return aimed(urls, rate, self.context.hosts, self.environment, self.target)
+
     def deploy(  # noqa: PLR0913 - its options are by keyword
         self,
         approved: Plan | None = None,
@@ -127,7 +143,8 @@ class Deployment(RunningStack):
     ) -> Report:
         """Bring the host to what is declared, and wait until every service is healthy.
 
-        When a change fails, the release before is restored and the error tells what failed.
+        When a change fails, the release before is restored and the error tells what failed. What went wrong though all
+        is deployed and healthy is in the report's ``flaws``.
 
         Args:
             approved: the plan to carry out; whatever is needed, when left out.
@@ -140,7 +157,8 @@ class Deployment(RunningStack):
         Raises:
             SecretError: a secret is missing or weak; nothing was touched.
             LockedError: somebody else is deploying; nothing was touched.
-            DeclarationError: the host, or the project, is no longer what the approved plan was made for.
+            DeclarationError: the host, or the project, is no longer what the approved plan was made for; or the plan
+                holds what is refused, or the hook ``pre-deploy`` does. Nothing was touched.
             UnhealthyServiceError: a service did not become healthy; its last lines are in the error.
             DriverError: Docker or the host refused.
         """
@@ -165,7 +183,7 @@ class Deployment(RunningStack):
                 with report.step("start", self._tell):
                     running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
             if fresh.pending or not releases.is_newest(history, wanted.file.to_yaml(), wanted.fingerprints):
-                report.release = self._record(wanted, report, message)
+                report.release = record(self.driver, self.folder, wanted, report, message)
             report.flaws += certificates.flaws(self.certificates, timeout, self._tell)
         return report
 
@@ -176,10 +194,12 @@ class Deployment(RunningStack):
     def rollback(
         self, number: int | None = None, *, timeout: float = 300, drain: float = 30, lock_wait: float = 0
     ) -> Report:
-        """Restore a release whole: its file, its images, its texts. Secrets keep their present values.
+        """Restore a release whole: its file, its images, its texts. Secrets keep their present values, data stays.
+
+        Jobs that run once do not run again, and ``pre-deploy`` does not hold it up.
 
         Args:
-            number: which one; the one before the newest, when left out.
+            number: which one; when left out, the one that was deployed before what runs now.
             timeout: seconds that each service may take to become healthy.
             drain: seconds that an old container may take to end its requests.
             lock_wait: seconds to wait for another deploy to end.
@@ -188,22 +208,19 @@ class Deployment(RunningStack):
             DeclarationError: the host does not keep that release.
             DriverError: Docker or the host refused. A rollback is not rolled back.
         """
-        report = Report()
+        report, stack = Report(), self.stack()
         message = f"rollback to {number}" if number else "rollback"
-        stack = self.stack()
         hooks = self._hooks("rollback", message, timeout, stack)
         with self._locked(message, lock_wait), around(hooks, report, before=False):
             history = self.releases()
             refusals.refuse_stranger(history, self.environment.name)
             release = releases.chosen(history, number)
-            stack = self.stack(release.file)
             wanted = Wanted(file=self.file, environment=self.environment.name, hashes={})
             rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
             with report.step("start", self._tell):
                 running.clear_leftovers(self.driver, self.project.name)
-                report.plan = running.restore(rollout, release, stack)
-            back = release.replace(message=f"rollback to {release.number}", who=revision.operator())
-            report.release = releases.keep(self.driver, back)
+                wanted = running.restore(rollout, release, self.stack(release.file), report)
+            report.release = record_again(self.driver, release, wanted, report)
         return report
 
     def forget(self) -> None:
@@ -235,6 +252,7 @@ class Deployment(RunningStack):
     def _probed(self, probe: Probe | None, report: Report) -> AbstractContextManager[object]:
         def told(seen: ProbeReport) -> None:
             report.probe = seen
+            report.flaws += [f"of the probe's traffic was lost: {seen.lost}"] if seen.lost else []
             self._tell(Progress("probe", str(seen)))
 
         return probing(probe, told) if probe else nullcontext()
@@ -259,25 +277,6 @@ class Deployment(RunningStack):
         }
         found, hide = executables(self.folder.path), Redaction(stack.secrets.values())
         return Hooks(self.project.hooks, found, self.folder.path, timeout, self._tell, facts, hide)
-
-    def _record(self, wanted: Wanted, report: Report, message: str) -> Release:
-        """Keep what now runs healthy as a release."""
-        commit, dirty = revision.revision(self.folder.path)
-        ids = {c.service: c.image_id for c in self.driver.containers(self.project.name)}
-        release = Release(
-            project=self.project.name,
-            environment=self.environment.name,
-            who=revision.operator(),
-            revision=commit,
-            dirty=dirty,
-            message=message,
-            file=wanted.file.to_yaml(),
-            references={name: observing.image_of(wanted.file, name) for name in wanted.file.services},
-            images={name: image for name, image in ids.items() if name in wanted.file.services},
-            fingerprints=dict(wanted.fingerprints),
-            seconds=report.services,
-        )
-        return releases.keep(self.driver, release)
 
     def _provide_images(self, stack: Stack) -> None:
         with ExitStack() as opened:

@@ -56,12 +56,17 @@ class Report:
         return sum(step.seconds for step in self.steps)
 
     @property
+    def measured(self) -> dict[str, float]:
+        """The seconds of each step."""
+        return {step.name: step.seconds for step in self.steps}
+
+    @property
     def document(self) -> dict[str, object]:
         """The report as plain values, for JSON."""
         return {
             "release": self.release.number if self.release else None,
             "seconds": round(self.seconds, 2),
-            "steps": {step.name: step.seconds for step in self.steps},
+            "steps": self.measured,
             "services": self.services,
             "plan": self.plan.model_dump(mode="json") if self.plan else None,
             "probe": asdict(self.probe) if self.probe else None,

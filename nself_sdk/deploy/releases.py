@@ -14,8 +14,9 @@ import tarfile
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from nself_sdk.deploy.probe import ProbeReport
 from nself_sdk.docker import Driver
 from nself_sdk.errors import DeclarationError, DriverError, Problem
 from nself_sdk.model import Model
@@ -48,9 +49,21 @@ class Release(Model):
     #: By service: the image's name in the file, and the id that it had.
     references: dict[str, str] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
+    #: By service: Compose's own hash of its definition, as its containers carry it.
+    hashes: dict[str, str] = Field(default_factory=dict)
     fingerprints: dict[str, str] = Field(default_factory=dict)
     #: By service: the seconds until it was healthy.
     seconds: dict[str, float] = Field(default_factory=dict)
+    #: The seconds of each step of its deploy, and what became of the traffic that ran meanwhile.
+    steps: dict[str, float] = Field(default_factory=dict)
+    probe: ProbeReport | None = None
+    #: The release that a rollback restored by this one; 0 where it was deployed.
+    restores: int = 0
+
+    @property
+    def origin(self) -> int:
+        """The release that was deployed with this content."""
+        return self.restores or self.number
 
     def __str__(self) -> str:
         source = f" from {self.revision[:12]}{' with local changes' if self.dirty else ''}" if self.revision else ""
@@ -59,21 +72,31 @@ class Release(Model):
 
 
 def history(driver: Driver, project: str) -> tuple[Release, ...]:
-    """The releases that the host keeps, the newest first."""
+    """The releases that the host keeps, the newest first.
+
+    Raises:
+        DriverError: one of them was kept by a newer version of the SDK.
+    """
     documents = [image.labels[_DOCUMENT] for image in driver.images(f"{LABEL}={project}") if _DOCUMENT in image.labels]
-    releases = [Release.model_validate_json(document) for document in documents]
-    return tuple(sorted(releases, key=lambda release: -release.number))
+    return tuple(sorted(map(_read, documents), key=lambda release: -release.number))
+
+
+def _read(document: str) -> Release:
+    try:
+        return Release.model_validate_json(document)
+    except ValidationError:
+        what = "a release on the host is not one that this version of nself-sdk can read"
+        raise DriverError(what, "a newer version kept it: upgrade nself-sdk here") from None
 
 
 def chosen(releases: tuple[Release, ...], number: int | None) -> Release:
-    """The release of that number, or the one before the newest.
+    """The release of that number, or the one that was deployed before what runs now: a second rollback goes further.
 
     Raises:
         DeclarationError: the host does not keep it.
     """
-    wanted = releases[1].number if number is None and len(releases) > 1 else number
     for release in releases:
-        if release.number == wanted:
+        if release.number == number or (number is None and release.origin < releases[0].origin):
             return release
     known = ", ".join(str(release.number) for release in releases) or "none"
     what = "there is no release before the present one" if number is None else f"there is no release {number}"
@@ -98,7 +121,17 @@ def keep(driver: Driver, release: Release) -> Release:
 
 
 def restore_images(driver: Driver, release: Release) -> None:
-    """Let the names in the release's file mean the images that they meant then."""
+    """Let the names in the release's file mean the images that they meant then.
+
+    Raises:
+        DriverError: the host has one of these images no more; nothing was touched.
+    """
+    there = {image: driver.image(image) for image in dict.fromkeys(release.images.values())}
+    gone = [service for service, image in release.images.items() if there[image] is None]
+    if gone:
+        named = ", ".join(f"{release.references[service]} of {service}" for service in gone)
+        hint = "what runs now runs on; go back to another release, or deploy what you want to run"
+        raise DriverError(f"the host no longer has what release {release.number} ran: {named}", hint)
     for service, image in release.images.items():
         present = driver.image(release.references[service])
         if present is None or present.id != image:

@@ -15,7 +15,7 @@ from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.docker import Driver, Stack
 from nself_sdk.errors import DriverError, NselfError
 from nself_sdk.jobs import once
-from nself_sdk.plan import Plan, plan
+from nself_sdk.plan import Plan, Wanted, plan
 
 _POLL_SECONDS = 0.5
 
@@ -51,22 +51,29 @@ def _go_back(rollout: Rollout, before: Release, stack: Stack, failure: BaseExcep
     """Restore the release before. A way back that fails is told beside the failure, and not rolled back itself."""
     rollout.tell(Progress("back", f"returning to release {before.number}"))
     try:
-        restore(rollout, before, stack)
+        restore(rollout, before, stack, Report())
     except NselfError as second:
         hint = "look at it with: nself-sdk status; correct the cause and deploy again, which continues"
         raise DriverError(f"{failure}\nand the way back to release {before.number} failed: {second}", hint) from failure
     rollout.tell(Progress("back", f"release {before.number} serves again"))
 
 
-def restore(rollout: Rollout, release: Release, stack: Stack) -> Plan:
-    """Bring the host to what a release was; the plan that it took."""
+def restore(rollout: Rollout, release: Release, stack: Stack, report: Report) -> Wanted:
+    """Bring the host to what a release was, with the same rollout; what that is, as Compose and the host know it.
+
+    Raises:
+        DriverError: an image is gone, and nothing was touched; or Docker refused.
+    """
     releases.restore_images(rollout.driver, release)
     file = ComposeFile.loads(release.file)
     wanted = observing.wanted(rollout.driver, stack, file, release.environment)
     back = _backwards(plan(wanted, observing.observed(rollout.driver, wanted, stack.project)), file)
+    report.plan = back
     way = Rollout(rollout.driver, stack, wanted, rollout.timeout, rollout.drain, rollout.tell)
-    way.carry_out(back.pending)
-    return back
+    with watched(way, report):
+        way.carry_out(back.pending)
+    report.services.update(way.seconds)
+    return wanted
 
 
 def _backwards(back: Plan, file: ComposeFile) -> Plan:
