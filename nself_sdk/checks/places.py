@@ -1,4 +1,4 @@
-"""What prod requires of a stack, unless its environment says otherwise on purpose."""
+"""What an environment requires of a stack, unless it says otherwise on purpose."""
 
 from __future__ import annotations
 
@@ -32,10 +32,21 @@ def real_mail(file: ComposeFile, environment: Environment) -> Iterator[Problem]:
             yield Problem(f"services.{name}", "has no mail server to send through", fix)
 
 
+def certifiable(file: ComposeFile, environment: Environment) -> Iterator[Problem]:  # noqa: ARG001 - a rule
+    """A public CA certifies no name outside the public DNS (RFC 6761, RFC 6762, and ICANN's ``internal``)."""
+    is_public = environment.domain.rpartition(".")[2] not in _NOT_PUBLIC
+    if environment.tls == "acme" and not environment.acme_ca.startswith("https:") and not is_public:
+        what = f"{environment.domain!r} is not in the public DNS, so {environment.acme_ca} does not certify it"
+        yield Problem("environment.domain", what, "set BASE_DOMAIN, or TLS=local-ca, or ACME_CA to a CA of your own")
+
+
+_NOT_PUBLIC = {"localhost", "local", "test", "example", "invalid", "internal", "onion"}
+
+
 def _running(file: ComposeFile, program: str) -> list[str]:
     """The services whose image is that program's, whoever built it."""
     images = {name: (service.image or "").partition("@")[0] for name, service in file.services.items()}
     return [name for name, image in images.items() if image.rpartition("/")[2].partition(":")[0] == program]
 
 
-POLICIES: tuple[Rule, ...] = (monitored, real_mail)
+POLICIES: tuple[Rule, ...] = (monitored, real_mail, certifiable)

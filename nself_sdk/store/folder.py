@@ -124,12 +124,7 @@ class ProjectFolder:
         path, others = self._secret_files(context.environment)
         weak_allowed = context.environment.profile == "dev"
         values = secrets.ensure(path, _plain(context), weak_allowed=weak_allowed, others=others)
-        by_source = {source: [s for s in context.secrets if s.source == source] for source in _TLS}
-        if any(by_source.values()) and context.environment.tls != "acme":
-            chain, key = self._certificate(context)
-            values |= {secret.name: chain for secret in by_source["certificate"]}
-            values |= {secret.name: key for secret in by_source["private-key"]}
-        return values
+        return values | self._tls(context)
 
     def generate_secrets(self, context: Context) -> list[str]:
         """Generate the secrets that are missing and need not be given; the names of those made."""
@@ -193,6 +188,20 @@ class ProjectFolder:
     def init(self, name: str) -> list[Path]:
         """Start a project here; a file that exists is left alone."""
         return scaffold.project(self.path, name)
+
+    def _tls(self, context: Context) -> dict[str, str]:
+        """The certificate's secrets. By ACME none are needed, but a release of before may be returned to."""
+        by_source = {source: [s.name for s in context.secrets if s.source == source] for source in _TLS}
+        by_acme = context.environment.tls == "acme"
+        if not any(by_source.values()) or (by_acme and not (self.home(context.environment.name) / "tls").is_dir()):
+            return {}
+        try:
+            chain, key = self._certificate(context)
+        except SecretError:
+            if by_acme:
+                return {}
+            raise
+        return dict.fromkeys(by_source["certificate"], chain) | dict.fromkeys(by_source["private-key"], key)
 
     def _certificate(self, context: Context) -> tuple[str, str]:
         from nself_sdk.store import certificates  # noqa: PLC0415 - costs as much as a whole command

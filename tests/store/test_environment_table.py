@@ -78,6 +78,31 @@ def test_only_dev_has_the_local_ca() -> None:
     assert [place(name).tls for name in PLACES] == ["local-ca", "own", "own"]
 
 
+def test_staging_and_prod_have_acme_if_they_say_so_and_staging_a_ca_for_trying_out() -> None:
+    by_acme = {name: render(SHOP, place(name, tls="acme")).services["acme"].environment_map for name in PLACES[1:]}
+    assert {name: variables["DIRECTORY"] for name, variables in by_acme.items()} == {
+        "staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+        "prod": "https://acme-v02.api.letsencrypt.org/directory",
+    }
+    assert [name for name in PLACES if "acme" in render(SHOP, place(name)).services] == []
+
+
+@pytest.mark.parametrize(
+    ("domain", "facts", "found"),
+    [
+        ("shop.example.org", {}, []),
+        ("shop.localhost", {}, ["environment.domain"]),
+        ("shop.internal", {}, ["environment.domain"]),
+        ("shop.internal", {"acme_ca": "https://ca.shop.internal/dir"}, []),
+        ("shop.internal", {"tls": "own"}, []),
+    ],
+)
+def test_a_public_ca_is_not_asked_for_names_that_are_not_public(
+    domain: str, facts: dict[str, Any], found: list[str]
+) -> None:
+    assert complaints(SHOP, Environment.named("staging", **{"domain": domain, "tls": "acme", **facts})) == found
+
+
 def test_dev_publishes_nginx_and_databases_on_the_loopback_address_and_the_others_nginx_alone() -> None:
     published = {
         name: {

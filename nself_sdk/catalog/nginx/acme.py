@@ -47,6 +47,8 @@ def part(context: Context, edge: str, image: str, memory: str) -> compose.Compos
         },
         configs=[compose.ServiceConfig(source="certificates.sh", target=_SCRIPT, mode=0o755)],
         volumes=[f"{NAME}-data:/etc/letsencrypt", f"{VOLUME}:/certificates"],
+        # A volume of the image's own, of which nothing is kept.
+        tmpfs=["/var/lib/letsencrypt"],
         # The CA asks at the edge.
         depends_on={edge: compose.DependsOn(condition="service_healthy")},
         cap_drop=["ALL"],
