@@ -49,3 +49,9 @@ def test_passwords_are_in_no_argument_of_the_rendered_file():
     assert "MC_HOST_own=http://minio:" in script.splitlines()[0]
     assert "mc admin user add own mlflow </run/secrets/MLFLOW_S3_PASSWORD" in script
     assert not [line for line in script.splitlines()[1:] if "$$(cat" in line]
+
+
+def test_it_sees_host_and_port_as_the_client_signed_them():
+    for port, host in ((443, "$host"), (8443, "$host:8443")):
+        configs = render(Project("shop").add(Minio()), Environment.named("dev", https_port=port)).configs
+        assert f"proxy_set_header Host {host};" in configs["nginx.conf"].content.replace("$$", "$")

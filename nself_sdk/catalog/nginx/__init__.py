@@ -122,7 +122,7 @@ def configuration(context: Context) -> str:
         project=context.project,
         environment=context.environment,
         by_acme=acme.applies(context.environment),
-        https=f"https://$host{port}",
+        host=f"$host{port}",
         routes=context.routes,
         target=target,
         targets=sorted(addresses.items()),
