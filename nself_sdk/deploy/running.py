@@ -83,11 +83,15 @@ def _backwards(back: Plan, file: ComposeFile) -> Plan:
 
 
 def clear_leftovers(driver: Driver, project: str) -> None:
-    """Remove the stopped containers that an earlier failure left beside running ones."""
+    """Remove the stopped containers that an earlier failure left beside running ones, and what was never started.
+
+    The latter is what Compose leaves, under a name for the time between, when it is killed: it would start that
+    one, and the name would stay.
+    """
     containers = driver.containers(project)
     kept = {container.id for container in observing.serving(containers)}
     for container in containers:
-        if container.id not in kept:
+        if container.id not in kept or container.state == "created":
             driver.remove(container.id)
 
 
