@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from nself_sdk.compose import DependsOn
 from nself_sdk.environment import is_dns_label
@@ -20,6 +21,15 @@ EDGE = "x-nself-edge"
 #: The same: it fetches the edge's certificates. A command in its container that prints a line for each host name:
 #: ``issued``, ``waiting``, ``failed`` or ``renewing`` (there is one, and no newer can be had), the name, and why.
 CERTIFICATES = "x-nself-certificates"
+
+
+def _in_a_minute(limit: object) -> object:
+    return f"{limit}r/m" if re.fullmatch(r"[0-9]+", str(limit)) else limit
+
+
+#: The most requests that one address may send: ``10r/s``, ``100r/m``, or a number for a minute; no limit when empty. So
+#: many may come at once, and then at that pace; the others are answered 429.
+RateLimit = Annotated[str, BeforeValidator(_in_a_minute), Field(pattern=r"^([1-9][0-9]{0,5}r/[sm])?$")]
 
 
 class Route(Model):
@@ -41,9 +51,7 @@ class Route(Model):
     hidden: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")], ...] = ()
     #: The largest request body, in nginx's notation.
     max_body: str = Field(default="10m", pattern=r"^(0|[1-9][0-9]*[kmg]?)$")
-    #: The most requests that one address may send, such as ``100r/m`` or ``10r/s``: that many at once, and then at that
-    #: pace; the others are answered 429. No limit when empty.
-    rate_limit: str = Field(default="", pattern=r"^([1-9][0-9]{0,5}r/[sm])?$")
+    rate_limit: RateLimit = ""
     #: The name of the secret that the edge asks for, as the password of the user ``operator``; nobody when empty.
     login: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
 

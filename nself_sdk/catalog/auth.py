@@ -10,6 +10,7 @@ The image ``nhost/hasura-auth`` was renamed ``nhost/auth`` in 2025.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -22,11 +23,14 @@ from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
 from nself_sdk.environment import Environment
 from nself_sdk.model import Model
+from nself_sdk.offers import RateLimit
 from nself_sdk.project import Context, Route, Secret, Service
 
 #: 32 bytes in hexadecimal, required since 0.43; with it lost, enrolled one-time passwords are lost.
 _ENCRYPTION_KEY = Secret(name="AUTH_ENCRYPTION_KEY", alphabet="hexadecimal", length=64)
 _DB_PASSWORD = Secret(name="AUTH_DB_PASSWORD")
+# What a provider calls its secret, where it is not the client's.
+_SECRETS = {"APPLE": "PRIVATE_KEY", "TWITTER": "CONSUMER_SECRET"}
 _SMTP_PASSWORD = Secret(name="AUTH_SMTP_PASS", source="given")
 
 
@@ -43,7 +47,11 @@ class Smtp(Model):
 
 
 class Auth(Service):
-    """Nhost Auth, with a Postgres role and schema of its own; brings Hasura, Postgres and Nginx with it."""
+    """Nhost Auth, with a Postgres role and schema of its own; brings Hasura, Postgres and Nginx with it.
+
+    Sign-in with others: ``environment={"AUTH_PROVIDER_GITHUB_ENABLED": "true", "AUTH_PROVIDER_GITHUB_CLIENT_ID": "1"}``;
+    what GitHub calls the client's secret is the secret ``AUTH_PROVIDER_GITHUB_CLIENT_SECRET``.
+    """
 
     enabled_by: ClassVar[str] = "AUTH_ENABLED"
     always: ClassVar[bool] = True
@@ -52,6 +60,7 @@ class Auth(Service):
         **{f"AUTH_SMTP_{field.upper()}": f"smtp.{field}" for field in Smtp.model_fields},
         **{f"SMTP_{field.upper()}": f"smtp.{field}" for field in Smtp.model_fields if field != "sender"},
         "EMAIL_FROM": "smtp.sender",
+        "RATE_LIMIT_AUTH_RATE": "rate_limit",
     }
     handed_on: ClassVar[str] = (
         r"AUTH_(ACCESS_TOKEN|REFRESH_TOKEN|PROVIDER|EMAIL|WEBAUTHN|ACCESS_CONTROL|ANONYMOUS|MFA|PASSWORD|LOCALE|USER"
@@ -66,6 +75,7 @@ class Auth(Service):
     #: Without it no e-mail is sent, and addresses are not verified.
     smtp: Smtp | None = None
     password_min_length: int = Field(default=9, ge=8)
+    rate_limit: RateLimit = ""
     memory: str = "256m"
 
     @field_validator("smtp", mode="before")
@@ -78,11 +88,17 @@ class Auth(Service):
         return (Hasura, Postgres, Nginx)
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
-        return (Route(name=self.route, port=4000),)
+        return (Route(name=self.route, port=4000, rate_limit=self.rate_limit),)
 
     def secrets(self) -> tuple[Secret, ...]:
         mail = (_SMTP_PASSWORD,) if self.smtp else ()
-        return (ADMIN_SECRET, JWT_KEY, _DB_PASSWORD, _ENCRYPTION_KEY, *mail)
+        return (ADMIN_SECRET, JWT_KEY, _DB_PASSWORD, _ENCRYPTION_KEY, *mail, *self._provider_secrets)
+
+    @property
+    def _provider_secrets(self) -> tuple[Secret, ...]:
+        on = (name for name, value in self.environment.items() if value == "true")
+        found = filter(None, (re.fullmatch(r"(AUTH_PROVIDER_([A-Z]+(?:_[A-Z]+)*)_)ENABLED", name) for name in on))
+        return tuple(Secret(name=f"{m[1]}{_SECRETS.get(m[2], 'CLIENT_SECRET')}", source="given") for m in found)
 
     def sql(self) -> str:
         return (
@@ -101,7 +117,7 @@ class Auth(Service):
             image=self.image,
             # The image names no user; it writes nothing.
             user="1000:1000",
-            environment={**self._variables(context), **self._mail(context), **self.environment},
+            environment={**self._variables(context), **self._mail(context), **self._providers, **self.environment},
             # Hasura itself waits for the database: one edge is enough.
             depends_on=context.the(Hasura).ready(),
             healthcheck=compose.Healthcheck(
@@ -115,6 +131,10 @@ class Auth(Service):
             services={self.name: service},
             secrets={secret.name: compose.Secret(environment=secret.name) for secret in self.secrets()},
         )
+
+    @property
+    def _providers(self) -> dict[str, str]:
+        return {secret.name: f"${{{secret.name}}}" for secret in self._provider_secrets}
 
     def _variables(self, context: Context) -> dict[str, str]:
         environment, hasura = context.environment, context.the(Hasura)

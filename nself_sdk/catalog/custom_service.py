@@ -18,7 +18,7 @@ from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres
 from nself_sdk.environment import Environment
 from nself_sdk.model import did_you_mean
-from nself_sdk.offers import ONCE, Action, EventTrigger, Webhook
+from nself_sdk.offers import ONCE, Action, EventTrigger, RateLimit, Webhook
 from nself_sdk.project import Connection, Context, Metrics, Route, Secret, Service
 
 # Roles of Postgres itself or of the catalog, and what would make a password's variable one that steers Docker or ssh.
@@ -51,8 +51,7 @@ class CustomService(Service):
     route: str | None = ""
     #: Whether the edge serves it. A service that is not public is reached by the others as ``http://<name>:<port>``.
     public: bool = True
-    #: The most requests that one address may send: ``10r/s``, or a number for a minute; no limit when empty.
-    rate_limit: str = ""
+    rate_limit: RateLimit = ""
     #: Whether its connections may be silent for an hour, as websockets are, instead of a minute.
     websocket: bool = False
     needs: tuple[str | type[Service], ...] = ()
@@ -108,18 +107,6 @@ class CustomService(Service):
             if isinstance(need, str) and _kind(need) is None:
                 raise ValueError(f"nothing called {need!r} can be needed; {did_you_mean(need, _known_needs())}")
         return tuple(dict.fromkeys(needs))
-
-    @field_validator("rate_limit", mode="before")
-    @classmethod
-    def _in_a_minute(cls, limit: object) -> object:
-        return f"{limit}r/m" if re.fullmatch(r"[0-9]+", str(limit)) else limit
-
-    @field_validator("rate_limit")
-    @classmethod
-    def _is_limit(cls, limit: str) -> str:
-        if not limit or re.fullmatch(r"[1-9][0-9]{0,5}r/[sm]", limit):
-            return limit
-        raise ValueError("a limit is a number of requests in a minute or a second, such as '100r/m' or '10r/s'")
 
     @model_validator(mode="after")
     def _may_be_a_role(self) -> Self:

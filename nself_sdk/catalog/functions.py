@@ -8,12 +8,14 @@ where nothing is to be installed, and installs at every start: the commands here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nself_sdk import compose
 from nself_sdk.catalog.hasura import Hasura
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.environment import Environment
+from nself_sdk.offers import RateLimit
 from nself_sdk.project import Context, Route, Service
 
 _DOCKERFILE = """FROM {image}
@@ -33,17 +35,19 @@ class Functions(Service):
     """
 
     enabled_by: ClassVar[str] = "FUNCTIONS_ENABLED"
+    variables: ClassVar[Mapping[str, str]] = {"RATE_LIMIT_FUNCTIONS_RATE": "rate_limit"}
 
     name: str = "functions"
     image: str = "nhost/functions:22-1.4.0"
     route: str = "functions"
+    rate_limit: RateLimit = ""
     memory: str = "512m"
 
     def requires(self) -> tuple[type[Service], ...]:
         return (Nginx,)
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
-        return (Route(name=self.route, port=3000),)
+        return (Route(name=self.route, port=3000, rate_limit=self.rate_limit),)
 
     def part(self, context: Context) -> compose.ComposeFile:
         hasura = context.every(Hasura)

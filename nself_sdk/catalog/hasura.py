@@ -16,6 +16,7 @@ from nself_sdk import compose
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres, role_sql
 from nself_sdk.environment import Environment
+from nself_sdk.offers import RateLimit
 from nself_sdk.project import Connection, Context, Route, Secret, Service
 
 ADMIN_SECRET = Secret(name="HASURA_GRAPHQL_ADMIN_SECRET")
@@ -36,6 +37,7 @@ class Hasura(Service):
     variables: ClassVar[Mapping[str, str]] = {
         "HASURA_VERSION": "image",
         "HASURA_GRAPHQL_UNAUTHORIZED_ROLE": "unauthorized_role",
+        "RATE_LIMIT_GRAPHQL_RATE": "rate_limit",
         "HASURA_LOG_LEVEL": "environment.HASURA_GRAPHQL_LOG_LEVEL",
     }
     handed_on: ClassVar[str] = r"HASURA_GRAPHQL_(?!DATABASE_URL|METADATA_DATABASE_URL|JWT|ADMIN).+"
@@ -45,13 +47,14 @@ class Hasura(Service):
     route: str = "api"
     #: The role of requests without a token; None refuses them.
     unauthorized_role: str | None = "public"
+    rate_limit: RateLimit = ""
     memory: str = "1g"
 
     def requires(self) -> tuple[type[Service], ...]:
         return (Postgres, Nginx)
 
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
-        return (Route(name=self.route, port=8080, read_timeout=300),)
+        return (Route(name=self.route, port=8080, read_timeout=300, rate_limit=self.rate_limit),)
 
     def secrets(self) -> tuple[Secret, ...]:
         return (ADMIN_SECRET, JWT_KEY, DB_PASSWORD)

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field
 from nself_sdk import compose
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.environment import Environment
+from nself_sdk.offers import RateLimit
 from nself_sdk.project import Context, Metrics, Route, Secret, Service
 
 PASSWORD = Secret(name="MINIO_ROOT_PASSWORD")
@@ -55,6 +56,7 @@ class Minio(Service):
     variables: ClassVar[Mapping[str, str]] = {
         "STORAGE_ROUTE": "route",
         "STORAGE_CONSOLE_ROUTE": "console_route",
+        "RATE_LIMIT_UPLOAD_RATE": "rate_limit",
         "MINIO_ROOT_USER": "user",
         "MINIO_DEFAULT_BUCKETS": "buckets",
     }
@@ -67,6 +69,7 @@ class Minio(Service):
     buckets: Buckets = ("uploads",)
     public_buckets: Buckets = ()
     region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$")
+    rate_limit: RateLimit = ""
     #: The largest object that can be sent in one request, in nginx's notation; larger ones go in parts.
     max_upload: str = "1g"
     memory: str = "1g"
@@ -77,7 +80,14 @@ class Minio(Service):
     def routes(self, environment: Environment) -> tuple[Route, ...]:  # noqa: ARG002 - the same everywhere
         # Its metrics need no token, so that Prometheus can read them: they are not for the outside.
         hidden = ("/minio/v2/metrics/", "/minio/metrics/", "/minio/prometheus/")
-        api = Route(name=self.route, port=9000, max_body=self.max_upload, read_timeout=300, hidden=hidden)
+        api = Route(
+            name=self.route,
+            port=9000,
+            max_body=self.max_upload,
+            read_timeout=300,
+            hidden=hidden,
+            rate_limit=self.rate_limit,
+        )
         return (api, Route(name=self.console_route, port=9001, max_body=self.max_upload))
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere

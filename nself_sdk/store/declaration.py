@@ -21,15 +21,18 @@ from nself_sdk.store.secrets import is_secret, masked
 _DECLARES = re.compile(r"PROJECT_NAME|[A-Z_]+_ENABLED|CS_[0-9]+|FRONTEND_APP_[0-9]+_NAME|REMOTE_SCHEMA_[0-9]+_NAME")
 #: What is so in every stack: said of it, there is nothing to do.
 _SO = {
-    "POSTGRES_HOST": "postgres",
-    "POSTGRES_USER": "postgres",
-    "HASURA_JWT_TYPE": "HS256",
-    "AUTH_JWT_TYPE": "HS256",
-    "MLFLOW_DB_NAME": "mlflow",
-    "NGINX_MODE": "standalone",
-    "NGINX_ENABLED": "true",
-    "SSL_ENABLED": "true",
-    "DEBUG": "false",
+    "POSTGRES_HOST": {"postgres"},
+    "POSTGRES_USER": {"postgres"},
+    "HASURA_JWT_TYPE": {"HS256"},
+    "AUTH_JWT_TYPE": {"HS256"},
+    "EMAIL_PROVIDER": {"mailpit", "smtp"},
+    "MAILPIT_ACCEPT_ANY_AUTH": ON,
+    "MLFLOW_DB_NAME": {"mlflow"},
+    "MLFLOW_AUTH_ENABLED": ON,
+    "NGINX_MODE": {"standalone"},
+    "NGINX_ENABLED": ON,
+    "SSL_ENABLED": ON,
+    "DEBUG": OFF,
 }
 
 
@@ -92,7 +95,7 @@ def read(variables: Mapping[str, Variable], environment: Environment) -> Reading
 
 
 def _is_so(variable: Variable) -> bool:
-    return _SO.get(variable.name) == variable.value.strip()
+    return variable.value.strip() in _SO.get(variable.name, ())
 
 
 def _translate(left: dict[str, Variable]) -> None:
@@ -127,8 +130,11 @@ def _said(kind: type[Service], left: dict[str, Variable], environment: Environme
         if name in left and left[name].value:
             said.given.setdefault(path, left[name])
     handed_on = [name for name in left if kind.handed_on and re.fullmatch(kind.handed_on, name)]
-    if extra := left.pop(f"{kinds.prefix(kind)}_EXTRA_ENV", None):
-        handed_on += [name for name in map(str.strip, extra.value.split(",")) if name in left]
+    if extra := left.get(f"{kinds.prefix(kind)}_EXTRA_ENV"):
+        names = [name.strip() for name in extra.value.split(",")]
+        handed_on += [name for name in names if name in left]
+        if set(names) <= left.keys():
+            del left[extra.name]
     for name in dict.fromkeys(handed_on):
         if name not in kinds.variables(kind) and _may_be_shown(left[name]):
             said.environment[name] = left.pop(name).value.replace("$", "$$")
