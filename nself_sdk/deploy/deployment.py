@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Self
 
@@ -257,11 +257,20 @@ class Deployment(RunningStack):
 
         return probing(probe, told) if probe else nullcontext()
 
-    def _locked(self, message: str, wait: float) -> AbstractContextManager[None]:
+    @contextmanager
+    def _locked(self, message: str, wait: float) -> Generator[None]:
+        """Hold the lock; meanwhile `driver` does nothing once the lock is somebody else's."""
+
         def tell(text: str) -> None:
             self._tell(Progress("lock", text))
 
-        return lock.locked(self.driver, self.project.name, revision.operator(), message, wait=wait, tell=tell)
+        bare = self.driver
+        with lock.locked(bare, self.project.name, revision.operator(), message, wait=wait, tell=tell) as fenced:
+            self._driver = fenced
+            try:
+                yield
+            finally:
+                self._driver = bare
 
     def _hooks(self, command: str, message: str, timeout: float, stack: Stack) -> Hooks:
         """What runs around a command, and what it is told. A hook that would never run is refused here."""

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any, cast
 
 from nself_sdk.deploy.releases import archive
 from nself_sdk.docker import Container, Driver
@@ -35,8 +36,10 @@ _ATTEMPTS = 3
 @contextmanager
 def locked(  # noqa: PLR0913 - whom, what and why are three things
     driver: Driver, project: str, owner: str, message: str = "", *, wait: float = 0, tell: Callable[[str], None]
-) -> Generator[None]:
-    """Hold the project's lock on that host while the body runs.
+) -> Generator[Driver]:
+    """Hold the project's lock on that host while the body runs, and yield the host as its holder may use it.
+
+    Whoever slept so long that the lock is somebody else's finds that this driver does nothing any more.
 
     Args:
         driver: the host.
@@ -50,17 +53,14 @@ def locked(  # noqa: PLR0913 - whom, what and why are three things
         LockedError: somebody else holds it; it says who, since when and what for.
     """
     token = uuid.uuid4().hex[:12]
-    done = threading.Event()
-    beating = threading.Thread(target=_beat, args=(driver, project, token, done), daemon=True)
+    signs = _Signs(driver, project, token)
     try:
         # In here: Ctrl-C may come when the host has made the lock and we have not heard of it.
         _acquire(driver, project, {_OWNER: owner, _MESSAGE: message, _TOKEN: token}, time.monotonic() + wait, tell)
-        beating.start()
-        yield
+        signs.start()
+        yield cast("Driver", _Fenced(driver, signs))
     finally:
-        done.set()
-        if beating.ident:
-            beating.join()
+        signs.end()
         _release(driver, token)
 
 
@@ -119,18 +119,65 @@ def _release(driver: Driver, token: str) -> None:
         raise failure
 
 
-def _beat(driver: Driver, project: str, token: str, done: threading.Event) -> None:
-    """A new sign of life, then the old one goes: there is one at every moment."""
-    count, before = 0, ""
-    while not done.wait(_BEAT):
-        count += 1
-        name = f"{_name(project)}-{token}-{count}"
-        # A beat that fails is the connection's failure, which the deploy itself meets and reports.
-        with contextlib.suppress(DriverError):
-            driver.create(name, _IMAGE, {_TOKEN: token})
-            if before:
-                driver.remove(before)
-            before = name
+class _Signs:
+    """One holder's signs of life, and when the host took the last: by a clock that goes on while a laptop sleeps."""
+
+    def __init__(self, driver: Driver, project: str, token: str) -> None:
+        self._driver = driver
+        self._project = project
+        self._token = token
+        self._last = time.time()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def start(self) -> None:
+        self._last = time.time()
+        self._thread.start()
+
+    def end(self) -> None:
+        self._done.set()
+        if self._thread.ident:
+            self._thread.join()
+
+    def _beat(self) -> None:
+        """A new sign of life, then the old one goes: there is one at every moment."""
+        count, before = 0, ""
+        while not self._done.wait(_BEAT):
+            count += 1
+            name, begin = f"{_name(self._project)}-{self._token}-{count}", time.time()
+            # A beat that fails is the connection's failure, which the deploy itself meets and reports.
+            with contextlib.suppress(DriverError):
+                self._driver.create(name, _IMAGE, {_TOKEN: self._token})
+                if before:
+                    self._driver.remove(before)
+                before = name
+                if self._is_ours():
+                    self._last = begin
+
+    def check(self) -> None:
+        """Raise LockedError where the lock may be somebody else's by now, and is."""
+        if time.time() - self._last < _DEAD / 2 or self._is_ours():
+            return
+        now = holder(self._driver, self._project)
+        whom = _described(now, self._driver.info().time) if now else "somebody who is done"
+        what = f"this deploy gave no sign of life for too long, and its lock was taken over by {whom}"
+        raise LockedError(what, "nothing was changed since; look at it with: nself-sdk status")
+
+    def _is_ours(self) -> bool:
+        lock = holder(self._driver, self._project)
+        return lock is not None and lock.labels.get(_TOKEN) == self._token
+
+
+class _Fenced:
+    """A driver that makes sure of the lock before each call."""
+
+    def __init__(self, driver: Driver, signs: _Signs) -> None:
+        self._driver = driver
+        self._signs = signs
+
+    def __getattr__(self, verb: str) -> Any:
+        self._signs.check()
+        return getattr(self._driver, verb)
 
 
 def _described(lock: Container, now: datetime) -> str:

@@ -105,3 +105,25 @@ def test_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         assert now is not None
         assert now.labels[lock._OWNER] == "bob@desk"
     assert host.locks == {}
+
+
+def test_whoever_slept_until_the_lock_was_somebody_elses_does_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = FakeHost()
+    with held(host) as driver:
+        driver.tag("site:1", "site:2")
+        host.locks.clear()
+        host.create("nself-lock-shop", lock._IMAGE, {lock.LABEL: "shop", lock._TOKEN: "x", lock._OWNER: "eve@desk"})
+        driver.tag("site:1", "site:3")  # it was awake a moment ago: nobody can have taken it for dead
+        monkeypatch.setattr(lock.time, "time", lambda: 1e10)
+        with pytest.raises(LockedError, match=r"its lock was taken over by eve@desk, for 0 s"):
+            driver.tag("site:1", "site:4")
+    assert [call.arguments[1] for call in host.calls if call.verb == "tag"] == ["site:2", "site:3"]
+    assert list(host.locks) == ["nself-lock-shop"], "the other's lock stays"
+
+
+def test_whoever_slept_and_still_holds_the_lock_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = FakeHost()
+    with held(host) as driver:
+        monkeypatch.setattr(lock.time, "time", lambda: 1e10)
+        driver.tag("site:1", "site:2")
+    assert [call.verb for call in host.calls if call.verb == "tag"] == ["tag"]
