@@ -68,8 +68,7 @@ def _carry(
     """Copy what this machine has of the missing images; what it has not is left."""
     present = {reference for reference in set(missing.values()) if here.image(reference) is not None}
     if present:
-        tell(Progress("images", f"carrying over {', '.join(sorted(present))}"))
-        copy_images(here, target, sorted(present))
+        copy_images(here, target, sorted(present), on_line=lambda line: tell(Progress("images", line)))
     return {name: reference for name, reference in missing.items() if reference not in present}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nself_sdk import CustomService, Deployment, Environment, Hasura, Postgres, Project, render
 from nself_sdk.deploy import Probe, Request
@@ -13,7 +13,6 @@ from nself_sdk.store import ProjectFolder
 from nself_sdk.testing.edge import Edge
 
 if TYPE_CHECKING:
-
     from rig.vps import Vps
 
 DOMAIN = "shop.example.com"
@@ -85,9 +84,9 @@ def images() -> list[str]:
     return sorted({service.image for service in services if service.build is None and service.image} | {PYTHON})
 
 
-def deployment(folder: Path, version: int) -> Deployment:
+def deployment(folder: Path, version: int, **given: Any) -> Deployment:
     """A version of it in staging."""
-    return Deployment(project(version), "staging", folder)
+    return Deployment(project(version), "staging", folder, **given)
 
 
 def traffic(port: int, *, rate: float = 100, slow: float = 10) -> Probe:
