@@ -165,7 +165,7 @@ def _why(name: str, wanted: Wanted, observed: Observed) -> tuple[str, ...]:
         why += reasons(name, wanted.file, observed.release, now[0].labels, wanted.fingerprints)
     image = wanted.images.get(name)
     if now and image and any(container.image_id != image for container in now) and not why:
-        why.append(f"image {service.image} moved: {_short(now[0].image_id)} -> {_short(image)}")
+        why.append(f"image {service.image} moved: {short(now[0].image_id)} -> {short(image)}")
     if name in jobs(wanted.file):
         return tuple(why)
     if now and len(now) != replicas(service):
@@ -215,5 +215,6 @@ def _plain(value: object) -> object:
     return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else str(value)
 
 
-def _short(image: str) -> str:
+def short(image: str) -> str:
+    """As much of an image's id as a person looks at."""
     return image.removeprefix("sha256:")[:12]

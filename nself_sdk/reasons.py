@@ -27,17 +27,21 @@ def reasons(
         labels: those of the container that runs; they hold the fingerprints of the secrets it was given.
         fingerprints: those of the secrets now, by name.
     """
-    found = [*_secrets(labels, fingerprints)]
-    old = before.services.get(name) if before else None
-    if before is None or old is None:
-        return found or ["its definition changed"]
-    new = wanted.services[name]
-    found += _texts(new, old, wanted, before)
-    found += [text for key in _keys(new, old) for text in _field(key, new.written.get(key), old.written.get(key))]
+    found = [*rotated(labels, fingerprints)]
+    if before is not None and name in before.services:
+        found += differences(name, wanted, before)
     return found or ["its definition changed"]
 
 
-def _secrets(labels: Mapping[str, str], fingerprints: Mapping[str, str]) -> Iterator[str]:
+def differences(name: str, new: ComposeFile, old: ComposeFile) -> list[str]:
+    """What differs in the definitions of a service that both files have, without its secrets and labels."""
+    after, before = new.services[name], old.services[name]
+    fields = (_field(key, after.written.get(key), before.written.get(key)) for key in _keys(after, before))
+    return [*_texts(after, before, new, old), *(text for field in fields for text in field)]
+
+
+def rotated(labels: Mapping[str, str], fingerprints: Mapping[str, str]) -> Iterator[str]:
+    """The secrets whose fingerprints are not those that a container's labels tell."""
     for name, mark in sorted(fingerprints.items()):
         old = labels.get(FINGERPRINT_LABEL + name.lower())
         if old is not None and old != mark:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from nself_sdk.cli import conversions, environments, listings, output, plans, server, shared, stages
+from nself_sdk.cli import conversions, environments, listings, output, plans, releases, server, shared, stages
 from nself_sdk.cli.shared import (
     CheckOnly,
     Drain,
@@ -25,6 +25,8 @@ from nself_sdk.cli.shared import (
     LockWait,
     Message,
     PlanFile,
+    ProbeRate,
+    Probes,
     Timeout,
     bring_up,
     checked,
@@ -35,7 +37,7 @@ from nself_sdk.cli.shared import (
 
 app = shared.app
 # The groups of commands that have modules of their own.
-__all__ = ["app", "conversions", "environments", "listings", "plans", "server", "stages"]
+__all__ = ["app", "conversions", "environments", "listings", "plans", "releases", "server", "stages"]
 
 
 @app.callback()
@@ -131,13 +133,16 @@ def deploy(  # noqa: PLR0913 - its options
     drain: Drain = 30,
     lock_wait: LockWait = 0,
     timeout: Timeout = 300,
+    probe: Probes = None,
+    probe_rate: ProbeRate = 20,
+    as_json: Json = False,
 ) -> None:
     """Deploy to the engine of an environment, and wait until every service is healthy.
 
     Where that is, .environments/ENV/server.json says: {"host": "ssh://deploy@example.com"}. Without it, it is this
-    machine.
+    machine. Exit code 1: everything is deployed, but a request of the probe was lost or post-deploy went wrong.
 
-    Example: nself-sdk deploy prod --include-frontends
+    Example: nself-sdk deploy prod --message "prices in euros" --probe https://api.example.com/healthz
     """
     deploying(
         context,
@@ -150,6 +155,9 @@ def deploy(  # noqa: PLR0913 - its options
         drain=drain,
         lock_wait=lock_wait,
         timeout=timeout,
+        probe=probe,
+        probe_rate=probe_rate,
+        as_json=as_json,
     )
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -46,46 +45,20 @@ def plan(
 def rollback(  # noqa: PLR0913 - its options
     context: typer.Context,
     env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging, prod or one of your own.")],
-    release: Annotated[int | None, typer.Argument(help="Its number; the one before the newest when left out.")] = None,
+    release: Annotated[int | None, typer.Argument(help="Its number; the one before when left out.")] = None,
     *,
     timeout: Timeout = 300,
     drain: Drain = 30,
     lock_wait: LockWait = 0,
+    as_json: Json = False,
 ) -> None:
     """Restore a whole release: its services, their images and their configuration. Data and secrets stay.
+
+    Without a number it is the release that was deployed before what runs now; jobs that run once are not run again.
 
     Example: nself-sdk rollback prod 41
     """
     tell = output.Live()
     with tell, connected(context, env, tell) as deployment:
         report = deployment.rollback(release, timeout=timeout, drain=drain, lock_wait=lock_wait)
-    output.report(deployment, report)
-
-
-@app.command()
-def releases(
-    context: typer.Context,
-    env: Environment = None,
-    number: Annotated[int | None, typer.Argument(help="Show this one's Compose file.", show_default=False)] = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """List the releases that the host keeps, the newest first, or show the Compose file of one.
-
-    Example: nself-sdk releases prod
-    """
-    with connected(context, env) as deployment:
-        history = deployment.releases()
-    if number is not None:
-        from nself_sdk.deploy.releases import chosen
-
-        release = chosen(history, number)
-        typer.echo(release.model_dump_json(indent=2) if as_json else release.file, nl=False)
-        return
-    if as_json:
-        typer.echo(json.dumps([json.loads(release.model_dump_json(exclude={"file"})) for release in history], indent=2))
-        return
-    for release in history:
-        typer.echo(str(release))
-    if not history:
-        typer.echo("no release yet")
+    output.report(deployment, report, as_json=as_json)

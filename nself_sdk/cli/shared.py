@@ -35,6 +35,16 @@ PlanFile = Annotated[
     Path | None,
     typer.Option("--plan", metavar="FILE", help="Carry out exactly this saved plan.", show_default=False),
 ]
+Probes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--probe",
+        metavar="URL",
+        help="Send steady traffic there meanwhile, and say what was lost; wss:// holds a socket. May be repeated.",
+        show_default=False,
+    ),
+]
+ProbeRate = Annotated[float, typer.Option("--probe-rate", min=1, help="Requests a second, of all URLs together.")]
 Frontends = Annotated[
     bool | None,
     typer.Option(
@@ -43,7 +53,7 @@ Frontends = Annotated[
         show_default=False,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be deployed and where; connect to nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be deployed, where, and what would change.")]
 CheckOnly = Annotated[bool, typer.Option("--check-only", help="Only say what is wrong; connect to nothing.")]
 
 app = typer.Typer(
@@ -139,15 +149,24 @@ def judged(title: str, wrong: Sequence[Problem], secrets: Sequence[Problem], *, 
     typer.echo(f"{title}: no problems")
 
 
-def bring_up(
-    context: typer.Context, env: str | None, frontends: bool | None = None, plan: Path | None = None, **options: Any
+def bring_up(  # noqa: PLR0913 - what the command line says; the rest is the deploy's own
+    context: typer.Context,
+    env: str | None,
+    frontends: bool | None = None,
+    *,
+    plan: Path | None = None,
+    probe: Sequence[str] | None = None,
+    probe_rate: float = 20,
+    as_json: bool = False,
+    **options: Any,
 ) -> None:
     """Deploy, showing what happens, and print how it ended. The options are those of `Deployment.deploy`."""
     tell = output.Live()
     approved = None if plan is None else saved_plan(plan)
     with tell, connected(context, env, tell, frontends) as deployment:
-        report = deployment.deploy(approved, **options)
-    output.report(deployment, report)
+        traffic = deployment.probe(*probe, rate=probe_rate) if probe else None
+        report = deployment.deploy(approved, probe=traffic, **options)
+    output.report(deployment, report, as_json=as_json)
 
 
 def saved_plan(path: Path) -> Plan:
@@ -171,8 +190,9 @@ def saved_plan(path: Path) -> Plan:
 
 
 def would_deploy(context: typer.Context, env: str | None, frontends: bool | None) -> None:
-    """Print what would be deployed and where. Connects to nothing."""
+    """Print what would be deployed and where and, if the host answers, what would change there. Changes nothing."""
     from nself_sdk.deploy import Deployment
+    from nself_sdk.errors import HostUnreachableError
 
     folder, environment, project = declared(context, env, frontends)
     deployment = Deployment(project, environment, folder)
@@ -182,6 +202,14 @@ def would_deploy(context: typer.Context, env: str | None, frontends: bool | None
         [(name, service.image or "") for name, service in sorted(deployment.file.services.items())],
     )
     output.urls(deployment.context, as_json=False)
+    if missing := list(folder.secret_problems(deployment.context)):
+        typer.echo(f"\nwhat would change there is not known: {missing[0]}")
+        return
+    try:
+        with deployment:
+            typer.echo(f"\n{deployment.plan()}")
+    except HostUnreachableError as error:
+        typer.echo(f"\nwhat would change there is not known: {error.message}")
 
 
 def deploying(

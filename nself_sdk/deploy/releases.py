@@ -65,9 +65,14 @@ class Release(Model):
         """The release that was deployed with this content."""
         return self.restores or self.number
 
+    @property
+    def source(self) -> str:
+        """The git revision it was made from, and whether that is all."""
+        return f"{self.revision[:12]}{' with local changes' if self.dirty else ''}" if self.revision else ""
+
     def __str__(self) -> str:
-        source = f" from {self.revision[:12]}{' with local changes' if self.dirty else ''}" if self.revision else ""
         when = f"{self.when:%Y-%m-%d %H:%M:%S}" if self.when else "never"
+        source = f" from {self.source}" if self.source else ""
         return f"{self.number}  {when}  {self.who}{source}  {self.message}".rstrip()
 
 
