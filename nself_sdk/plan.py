@@ -176,22 +176,33 @@ def _why(name: str, wanted: Wanted, observed: Observed) -> tuple[str, ...]:
 
 
 def _order(service: Service, now: Iterable[Container]) -> Order:
+    broken = all(not container.running or container.health == "unhealthy" for container in now)
+    return "stop-first" if _is_alone(service) or broken or _asked(service) == "stop-first" else "start-first"
+
+
+def _is_alone(service: Service) -> bool:
     """Old and new can only run side by side when they share neither data nor a port nor a name."""
     owns = [mount for mount in service.volume_mounts if mount.type in {"volume", "bind"}]
-    alone = owns or service.port_mappings or service.container_name or service.network_mode
-    broken = all(not container.running or container.health == "unhealthy" for container in now)
-    return "stop-first" if alone or broken else "start-first"
+    return bool(owns or service.port_mappings or service.container_name or service.network_mode)
+
+
+def _asked(service: Service) -> str:
+    """The order that the file asks for, in the Compose Specification's words (deploy.update_config)."""
+    update = service.deploy.update_config if service.deploy else None
+    return str(update.order) if update and update.order else ""
 
 
 def _risks(service: Service, now: list[Container]) -> tuple[str, ...]:
-    """Data that this change touches."""
+    """What is not as it was asked for, and the data that this change touches."""
+    refused = _asked(service) == "start-first" and _is_alone(service)
+    unlike = ("start-first cannot be: old and new would share data, a port or a name",) if refused else ()
     kept = {mount.source for container in now for mount in container.mounts if mount.type == "volume"}
     if not kept:
-        return ()
+        return unlike
     targets = {mount.target for mount in service.volume_mounts}
     lost = [m for c in now for m in c.mounts if m.type == "volume" and m.target not in targets]
     moved = [f"the volume {mount.source} is no longer used at {mount.target}; it stays" for mount in lost]
-    return (f"holds data: {', '.join(sorted(kept))} (kept)", *moved)
+    return (*unlike, f"holds data: {', '.join(sorted(kept))} (kept)", *moved)
 
 
 def _lines(change: Change) -> Iterator[str]:
