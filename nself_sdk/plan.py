@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from nself_sdk.compose import ComposeFile, Service
+from nself_sdk.data import Held, endangered
+from nself_sdk.errors import Problem
 from nself_sdk.jobs import jobs, ordered
 from nself_sdk.model import Model
 from nself_sdk.reasons import reasons
 
 if TYPE_CHECKING:
-    from nself_sdk.docker.values import Container  # a value: nothing of Docker is called here
+    from nself_sdk.docker.values import Container, Volume  # values: nothing of Docker is called here
 
 Kind = Literal["create", "replace", "reload", "run", "remove", "keep"]
 Order = Literal["start-first", "stop-first", ""]
@@ -45,6 +47,8 @@ class Plan(Model):
     environment: str
     host: str
     changes: tuple[Change, ...]
+    #: What no deploy does: a service would be without its data. Each with the way to do it safely.
+    refusals: tuple[Problem, ...] = ()
     wanted: str
     basis: str
 
@@ -54,12 +58,14 @@ class Plan(Model):
         return tuple(change for change in self.changes if change.kind != "keep")
 
     def __str__(self) -> str:
+        refused = [f"  refused  {problem}" for problem in self.refusals]
         if not self.pending:
-            return f"{self.project} on {self.host}: nothing to change, {len(self.changes)} services are as declared"
+            head = f"{self.project} on {self.host}: nothing to change, {len(self.changes)} services are as declared"
+            return "\n".join([head, *refused])
         head = f"{self.project} in {self.environment} on {self.host}: {len(self.pending)} to change"
         kept = [change.service for change in self.changes if change.kind == "keep"]
         tail = [f"  keep     {', '.join(kept)}"] if kept else []
-        return "\n".join([head, *(line for change in self.pending for line in _lines(change)), *tail])
+        return "\n".join([head, *(line for change in self.pending for line in _lines(change)), *tail, *refused])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -67,6 +73,9 @@ class Plan(Model):
             f"<td>{change.gap:.0f} s</td>"
             f"<td>{'<br>'.join(map(html.escape, (*change.reasons, *change.risks)))}</td></tr>"
             for change in self.changes
+        )
+        rows += "".join(
+            f"<tr><td colspan=4>refused: {html.escape(str(problem))}</td></tr>" for problem in self.refusals
         )
         return f"<table><tr><th>service</th><th>change</th><th>gap</th><th>why</th></tr>{rows}</table>"
 
@@ -103,6 +112,14 @@ class Observed:
     release: ComposeFile | None = None
     #: Seconds that each service took to become healthy in the last release.
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    #: The project's volumes, and those of other projects that are this one under an earlier name.
+    volumes: tuple[Volume, ...] = ()
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def held(self) -> Held:
+        """What of it is about data."""
+        return Held(self.containers, self.volumes, self.release, self.elsewhere)
 
     @property
     def digest(self) -> str:
@@ -125,6 +142,7 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
         environment=wanted.environment,
         host=observed.host,
         changes=(*changes, *removed),
+        refusals=endangered(wanted.file, wanted.environment, observed.held),
         wanted=wanted.digest,
         basis=observed.digest,
     )

@@ -24,7 +24,7 @@ _PASSES = {*_PROJECT, "passes"}
 _RENDER = {*_PASSES, "render"}
 _CHECKS = {*_RENDER, "checks"}
 _CATALOG = {*_PROJECT, "resources", "catalog"}
-_PLAN = {*_CHECKS, "jobs", "reasons", "plan"}
+_PLAN = {*_CHECKS, "data", "jobs", "reasons", "plan"}
 _DOCKER = {*_FIRST, "docker"}
 _STORE = {*_PLAN, *_CATALOG, "store"}
 _DEPLOY = {*_STORE, *_DOCKER, "deploy"}
@@ -55,7 +55,8 @@ ARROWS = {
     "checks": _RENDER,
     "reasons": _CHECKS,
     "jobs": {*_COMPOSE, "offers"},
-    "plan": {*_CHECKS, "jobs", "reasons", "docker"},  # of docker only its values: what was observed
+    "data": {*_COMPOSE, "docker"},  # of docker only its values
+    "plan": {*_CHECKS, "data", "jobs", "reasons", "docker"},  # of docker only its values: what was observed
     "resources": {*_FIRST, "model"},
     "catalog": {*_PROJECT, "resources"},
     "docker": _FIRST,

@@ -47,6 +47,13 @@ class Postgres(Service):
     max_connections: int | None = Field(default=None, ge=1, le=10_000)
     memory: str = "1g"
 
+    @property
+    def _folder(self) -> str:
+        """Where the image keeps its data; from 18 on in a folder a version, below one that is the volume."""
+        major = re.search(r":(?:pg)?([0-9]+)", self.image)
+        is_new = major is not None and int(major[1]) >= 18  # noqa: PLR2004 - see the Dockerfiles of 17 and 18
+        return "/var/lib/postgresql" if is_new else "/var/lib/postgresql/data"
+
     def secrets(self) -> tuple[Secret, ...]:
         return (Secret(name=PASSWORD),)
 
@@ -110,7 +117,7 @@ class Postgres(Service):
                 **self.environment,
             },
             secrets=[PASSWORD],
-            volumes=[f"{self.name}-data:/var/lib/postgresql/data"],
+            volumes=[f"{self.name}-data:{self._folder}"],
             ports=[port] if open_here else None,
             # During the first start the server listens on its socket only: ask over TCP.
             healthcheck=compose.Healthcheck(
@@ -129,7 +136,7 @@ class Postgres(Service):
             user="postgres",
             secrets=list(secrets),
             # The image declares a volume there: without this every run would leave a nameless one behind.
-            tmpfs="/var/lib/postgresql/data",
+            tmpfs=self._folder,
             configs=[compose.ServiceConfig(source=f"{self.name}-setup.sql", target="/setup.sql")],
             depends_on={self.name: compose.DependsOn(condition="service_healthy")},
             restart="no",

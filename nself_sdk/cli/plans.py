@@ -27,7 +27,8 @@ def plan(
 ) -> None:
     """Show what a deploy would change on the host, and why. Changes nothing.
 
-    Exit code 0: nothing to do; 2: there are changes.
+    Exit code 0: nothing to do; 2: there are changes. What would leave a service without its data is refused, with the
+    way to do it: no deploy does it.
 
     Example: nself-sdk plan prod --out prod.plan
     """
@@ -38,7 +39,7 @@ def plan(
 
         envfiles.write(out, made.model_dump_json(indent=2) + "\n")
     typer.echo(made.model_dump_json(indent=2) if as_json else str(made))
-    raise typer.Exit(_CHANGES if made.pending else 0)
+    raise typer.Exit(_CHANGES if made.pending or made.refusals else 0)
 
 
 @app.command()

@@ -45,7 +45,17 @@ def observed(driver: Driver, wanted: Wanted, project: str) -> Observed:
         texts=texts,
         release=ComposeFile.loads(history[0].file) if history else None,
         seconds=history[0].seconds if history else {},
+        volumes=driver.volumes(project),
+        elsewhere={} if history else _elsewhere(driver, wanted.fingerprints),
     )
+
+
+def _elsewhere(driver: Driver, fingerprints: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The volumes of projects with the same secrets: a fingerprint is keyed, and equal in no other project's folder."""
+    marks = set(fingerprints.items())
+    twins = {release.project for release in releases.every(driver) if marks & set(release.fingerprints.items())}
+    found = {name: tuple(volume.name for volume in driver.volumes(name)) for name in sorted(twins)}
+    return {name: volumes for name, volumes in found.items() if volumes}
 
 
 def serving(containers: tuple[Container, ...]) -> tuple[Container, ...]:

@@ -8,16 +8,27 @@ from nself_sdk.plan import Plan
 
 
 def refuse(approved: Plan | None, fresh: Plan) -> None:
-    """A plan is carried out as it was shown, or not at all.
+    """A plan is carried out as it was shown, or not at all; and not if a service would lose sight of its data.
 
     Raises:
-        DeclarationError: the host or the project changed since the plan was made.
+        DeclarationError: the host or the project changed since the plan was made, or the plan holds refusals.
     """
+    refuse_loss(fresh)
     if approved is None or approved == fresh:
         return
     what = "the host changed" if approved.wanted == fresh.wanted else "the project changed"
     fix = "look at a new plan and deploy that one"
     raise DeclarationError(Problem("plan", f"{what} since this plan was made", fix))
+
+
+def refuse_loss(fresh: Plan) -> None:
+    """No deploy and no rollback starts a service without its data.
+
+    Raises:
+        DeclarationError: with the way to do each safely.
+    """
+    if fresh.refusals:
+        raise DeclarationError(fresh.refusals)
 
 
 def refuse_stranger(history: tuple[Release, ...], environment: str) -> None:

@@ -82,8 +82,21 @@ def history(driver: Driver, project: str) -> tuple[Release, ...]:
     Raises:
         DriverError: one of them was kept by a newer version of the SDK.
     """
-    documents = [image.labels[_DOCUMENT] for image in driver.images(f"{LABEL}={project}") if _DOCUMENT in image.labels]
-    return tuple(sorted(map(_read, documents), key=lambda release: -release.number))
+    found = map(_read, _documents(driver, f"{LABEL}={project}"))
+    return tuple(sorted(found, key=lambda release: -release.number))
+
+
+def every(driver: Driver) -> tuple[Release, ...]:
+    """The releases of every project on the host, without those that a newer version of the SDK kept."""
+    found: list[Release] = []
+    for document in _documents(driver, LABEL):
+        with contextlib.suppress(DriverError):
+            found.append(_read(document))
+    return tuple(found)
+
+
+def _documents(driver: Driver, label: str) -> list[str]:
+    return [image.labels[_DOCUMENT] for image in driver.images(label) if _DOCUMENT in image.labels]
 
 
 def _read(document: str) -> Release:

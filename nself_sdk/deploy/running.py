@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 from nself_sdk.compose import ComposeFile
-from nself_sdk.deploy import health, observing, releases
+from nself_sdk.deploy import health, observing, refusals, releases
 from nself_sdk.deploy.progress import Progress, Report
 from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
@@ -63,11 +63,13 @@ def restore(rollout: Rollout, release: Release, stack: Stack, report: Report) ->
 
     Raises:
         DriverError: an image is gone, and nothing was touched; or Docker refused.
+        DeclarationError: a service would be without its data; nothing was touched.
     """
     releases.restore_images(rollout.driver, release)
     file = ComposeFile.loads(release.file)
     wanted = observing.wanted(rollout.driver, stack, file, release.environment)
     back = _backwards(plan(wanted, observing.observed(rollout.driver, wanted, stack.project)), file)
+    refusals.refuse_loss(back)
     report.plan = back
     way = Rollout(rollout.driver, stack, wanted, rollout.timeout, rollout.drain, rollout.tell)
     with watched(way, report):
