@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.docker import Container
 from nself_sdk.jobs import jobs
 
+#: When each run of a container (its id, and when it was started) was seen first.
+Runs = dict[tuple[str, datetime | None], float]
 Verdict = Literal["waiting", "healthy", "failed"]
 
 #: A container that was restarted this often does not get well by itself.
 _RESTARTS = 3
+#: Seconds that a container without a health check must run before it counts as healthy.
+_LASTING = 3.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,18 @@ def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHe
 def service(name: str, containers: list[Container], file: ComposeFile) -> ServiceHealth:
     """The verdict on one service of the file, from its containers."""
     return _service(name, containers, is_job=name in jobs(file))
+
+
+def note(containers: Iterable[Container], seen: Runs, now: float) -> None:
+    """Add the runs of containers that are new to ``seen``; ``now`` is in seconds, of any one clock."""
+    for container in containers:
+        seen.setdefault((container.id, container.started_at), now)
+
+
+def lasting(containers: Iterable[Container], seen: Runs, now: float) -> bool:
+    """Whether those without a health check have run long enough to be believed: most that crash do so at once."""
+    unchecked = [c for c in containers if c.running and c.health == "none"]
+    return all(now - seen.get((c.id, c.started_at), now) >= _LASTING for c in unchecked)
 
 
 def _service(name: str, containers: list[Container], *, is_job: bool) -> ServiceHealth:

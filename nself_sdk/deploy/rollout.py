@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 
 from nself_sdk.compose import ComposeFile, duration
@@ -40,6 +41,7 @@ class Rollout:
     tell: Callable[[Progress], None]
     #: The seconds until each service was healthy.
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    _seen: health.Runs = field(default_factory=dict[tuple[str, "datetime | None"], float])
 
     @property
     def file(self) -> ComposeFile:
@@ -226,7 +228,7 @@ class Rollout:
         while True:
             containers = [c for c in self._containers(service) if c.id not in except_for]
             state = health.service(service, containers, self.file)
-            if state.verdict == "healthy":
+            if state.verdict == "healthy" and health.lasting(containers, self._seen, time.monotonic()):
                 return containers
             if state.verdict == "failed":
                 raise self._failure(state, state.reason)
@@ -248,6 +250,7 @@ class Rollout:
 
     def _containers(self, service: str) -> list[Container]:
         found = self.driver.containers(self.stack.project)
+        health.note(found, self._seen, time.monotonic())
         return [container for container in found if container.service == service and not container.one_off]
 
     def _grace(self, service: str) -> float:
