@@ -23,13 +23,16 @@ EDGE = "x-nself-edge"
 CERTIFICATES = "x-nself-certificates"
 
 
-def _in_a_minute(limit: object) -> object:
-    return f"{limit}r/m" if re.fullmatch(r"[0-9]+", str(limit)) else limit
+def _rate(limit: object) -> str:
+    text = f"{limit}r/m" if re.fullmatch(r"[0-9]+", str(limit)) else str(limit)
+    if not text or re.fullmatch(r"[1-9][0-9]{0,5}r/[sm]", text):
+        return text
+    raise ValueError("a rate is a number of requests in a minute or a second, such as '100r/m' or '10r/s'")
 
 
 #: The most requests that one address may send: ``10r/s``, ``100r/m``, or a number for a minute; no limit when empty. So
 #: many may come at once, and then at that pace; the others are answered 429.
-RateLimit = Annotated[str, BeforeValidator(_in_a_minute), Field(pattern=r"^([1-9][0-9]{0,5}r/[sm])?$")]
+RateLimit = Annotated[str, BeforeValidator(_rate)]
 
 
 class Route(Model):

@@ -49,8 +49,8 @@ class Smtp(Model):
 class Auth(Service):
     """Nhost Auth, with a Postgres role and schema of its own; brings Hasura, Postgres and Nginx with it.
 
-    Sign-in with others: ``environment={"AUTH_PROVIDER_GITHUB_ENABLED": "true", "AUTH_PROVIDER_GITHUB_CLIENT_ID": "1"}``;
-    what GitHub calls the client's secret is the secret ``AUTH_PROVIDER_GITHUB_CLIENT_SECRET``.
+    Sign-in with others: ``environment={"AUTH_PROVIDER_GITHUB_ENABLED": "true", "AUTH_PROVIDER_GITHUB_CLIENT_ID": ""}``
+    with your id in it; what GitHub calls the client's secret is the secret ``AUTH_PROVIDER_GITHUB_CLIENT_SECRET``.
     """
 
     enabled_by: ClassVar[str] = "AUTH_ENABLED"

@@ -45,6 +45,8 @@ class CustomService(Service):
     }
 
     template: str
+    #: Where its code is, in ``services/``; its own name when left out.
+    folder: str = Field(default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$")
     #: The port it listens on in its container; nothing is published but the edge.
     port: int = Field(ge=1, le=65535)
     #: Its host name; its own name when left out, none at all when None.
@@ -77,6 +79,7 @@ class CustomService(Service):
         port: int,
         *,
         route: str | None = "",
+        folder: str = "",
         public: bool = True,
         rate_limit: str | int = "",
         websocket: bool = False,
@@ -93,7 +96,7 @@ class CustomService(Service):
     ) -> None:
         resources.template(template)
         fields: dict[str, Any] = {"template": template, "port": port, "route": route, "public": public}
-        fields |= {"rate_limit": rate_limit, "websocket": websocket}
+        fields |= {"folder": folder, "rate_limit": rate_limit, "websocket": websocket}
         fields |= {"needs": tuple(needs), "replicas": replicas, "cpus": cpus, "command": tuple(command)}
         fields |= {"jobs": {job: w if isinstance(w, str) else tuple(w) for job, w in (jobs or {}).items()}}
         fields |= {"health": health, "environment": dict(environment or {})}
@@ -121,6 +124,11 @@ class CustomService(Service):
     def requires(self) -> tuple[type[Service], ...]:
         calls = (Hasura,) if self.webhooks() else ()
         return (*self.uses(), *calls, *((Nginx,) if self._is_served else ()))
+
+    @property
+    def code(self) -> str:
+        """The path of its code, in the project's folder."""
+        return f"./services/{self.folder or self.name}"
 
     @property
     def _webhook_secret(self) -> str:
@@ -164,7 +172,7 @@ class CustomService(Service):
         check = [word.replace("{port}", str(self.port)) for word in facts.healthcheck]
         service = compose.Service(
             image=f"{context.project}-{self.name}",
-            build=compose.Build(context=f"./services/{self.name}"),
+            build=compose.Build(context=self.code),
             command=list(self.command) or None,
             environment={**self._variables(context, lent), **self.environment},
             secrets=list(secrets) or None,
@@ -201,7 +209,7 @@ class CustomService(Service):
 
     def _reloading(self, service: compose.Service, reload: resources.Reload) -> compose.Service:
         """The service with its code mounted from the folder, and its command the one that watches it."""
-        folder = f"./services/{self.name}"
+        folder = self.code
         build = compose.Build(context=folder, target=reload.stage) if reload.stage else service.build
         return service.replace(
             build=build,

@@ -40,13 +40,13 @@ def add_all(project: Project, environment: Environment, left: dict[str, Variable
     for name, prefix in prefixes().items():
         for number, group in sorted(_grouped(prefix, left, problems).items()):
             first = min(group.values(), key=lambda variable: variable.name)
+            places = {variable.where for variable in group.values()}
             if name in without:
                 continue
             if not _is_stitched(known[name], group):
                 try:
                     project.add(_made(known[name], number, group, environment))
                 except DeclarationError as error:
-                    places = {variable.where for variable in group.values()}
                     problems += [p if p.where in places else replace(p, where=first.where) for p in error.problems]
             left |= {variable.name: variable for variable in group.values()}
 
@@ -87,8 +87,10 @@ def _made(kind: type[Any], number: int, group: Group, environment: Environment) 
     if kind.__name__ == "CustomService":
         values["environment"] = {**values.get("environment", {}), **_own(group)}
         values["template"] = _TEMPLATES.get(values.get("template", ""), values.get("template", ""))
-    if "name" in values and kind is not Route:
-        values["name"] = values["name"].replace("_", "-")
+    if "_" in values.get("name", "") and kind is not Route:
+        # A host name has no underscore; the folder of its code may have been made under the name as it is written.
+        own = {"folder": values.get("folder", "") or values["name"]} if kind.__name__ == "CustomService" else {}
+        values |= {"name": values["name"].replace("_", "-"), **own}
     return _built(kind, {name: value for name, value in values.items() if value not in ("", {})}, sources)
 
 

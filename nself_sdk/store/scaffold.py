@@ -20,8 +20,7 @@ def services(folder: Path, project: Project) -> list[Path]:
     """The folder of each custom service that has none yet, from its template."""
     made: list[Path] = []
     for service in project.services.values():
-        target = folder / "services" / service.name
-        if isinstance(service, CustomService) and not os.path.lexists(target):
+        if isinstance(service, CustomService) and not os.path.lexists(target := folder / service.code):
             _copy(resources.folder("templates") / service.template, target, _values(service, project))
             made.append(target)
     return made

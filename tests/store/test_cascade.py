@@ -95,6 +95,30 @@ def test_a_reference_stands_for_the_value_of_the_same_environment(tmp_path: Path
     assert (values["API"], values["X"]) == ("api.b.org", "else")
 
 
+def test_the_domain_of_one_environment_stands_above_that_of_all_unless_a_stronger_file_says_it(
+    tmp_path: Path,
+) -> None:
+    folder = written(
+        tmp_path,
+        env="BASE_DOMAIN=a.org\nSTAGING_DOMAIN=staging.${BASE_DOMAIN}\nPRODUCTION_DOMAIN=b.org\nAPI=api.${BASE_DOMAIN}\n",
+        prod="BASE_DOMAIN=c.org\n",
+        qa="ENV_BASE=staging\n",
+    )
+    assert [folder.environment(name).domain for name in ("dev", "staging", "prod", "qa")] == [
+        "a.org",
+        "staging.a.org",
+        "c.org",
+        "a.org",
+    ]
+    assert folder.variables("staging")["API"].value == "api.staging.a.org"
+
+
+def test_debug_is_a_log_level_and_refused_in_prod(tmp_path: Path) -> None:
+    folder = written(tmp_path, env="DEBUG=true\n", staging="DEBUG=false\n")
+    assert [folder.environment(name).log_level for name in ("dev", "staging", "prod")] == ["debug", "info", "debug"]
+    assert [p.what for p in inspection.wrong(folder, "prod")] == ["it is switched off in prod"]
+
+
 def test_a_dollar_alone_or_in_single_quotes_means_itself(tmp_path: Path) -> None:
     folder = written(tmp_path, env="A=pa$$word$x\nB='${A}'\n")
     assert [folder.variables("dev")[name].value for name in "AB"] == ["pa$$word$x", "${A}"]

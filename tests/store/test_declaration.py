@@ -8,15 +8,21 @@ from pathlib import Path
 import pytest
 
 from nself_sdk import (
+    Alertmanager,
     Auth,
     CustomService,
+    Grafana,
     Hasura,
+    Loki,
     Mailpit,
     Meilisearch,
     Minio,
     Postgres,
     Project,
+    Prometheus,
     Redis,
+    Smtp,
+    Tempo,
     Typesense,
     render,
 )
@@ -159,7 +165,7 @@ def test_cs_lines_have_comments_gaps_hyphens_and_underscores(tmp_path: Path) -> 
     services = [s for s in project.services.values() if isinstance(s, CustomService)]
     assert services == [
         CustomService("order-api", "express-js", 8001),
-        CustomService("ml-inference", "fastapi-py", 8009),
+        CustomService("ml-inference", "fastapi-py", 8009, folder="ml_inference"),
     ]
 
 
@@ -229,3 +235,79 @@ def test_internal_routes_lead_to_services(tmp_path: Path) -> None:
     text = "PROJECT_NAME=a\nINTERNAL_ROUTE_1_SUBDOMAIN=api2\nINTERNAL_ROUTE_1_TARGET=hasura:8080\n"
     routes = made(tmp_path, text).routes
     assert [(route.name, route.service, route.port) for route in routes] == [("api2", "hasura", 8080)]
+
+
+def test_what_is_said_of_a_service_counts_also_where_another_brings_it(tmp_path: Path) -> None:
+    text = (
+        "PROJECT_NAME=a\nMONITORING_ENABLED=true\nPROMETHEUS_RETENTION_TIME=30d\nGRAFANA_ADMIN_USER=ada\nLOKI_RATE=8\n"
+        "ALERTMANAGER_SLACK=#alerts\nTEMPO_RETENTION=24h\nCS_1=api:fastapi-py:8001\nCS_1_NEEDS=redis\nREDIS_MEMORY=1G\n"
+    )
+    services = made(tmp_path, text).services
+    assert services["prometheus"] == Prometheus(retention="30d")
+    assert services["grafana"] == Grafana(user="ada")
+    assert services["loki"] == Loki(rate=8)
+    assert services["alertmanager"] == Alertmanager(slack="#alerts")
+    assert services["tempo"] == Tempo(retention="24h")
+    assert services["redis"] == Redis(memory="1g")
+
+
+def test_of_monitoring_a_part_can_be_switched_off(tmp_path: Path) -> None:
+    text = "PROJECT_NAME=a\nMONITORING_ENABLED=true\nREDIS_EXPORTER_ENABLED=false\nCADVISOR_ENABLED=false\n"
+    project = made(tmp_path, text)
+    services = render(project, ProjectFolder(tmp_path).environment("prod")).services
+    assert set(TEN) - set(services) == {"redis-exporter", "cadvisor"}
+    assert problems_of(tmp_path, "PROJECT_NAME=a\nMONITORING_ENABLED=true\nLOKI_ENABLED=false\n")[-1] == (
+        ".env:3: LOKI_ENABLED: promtail needs Loki; set it to true, or leave promtail out"
+    )
+
+
+def test_a_services_own_word_stands_above_an_older_one(tmp_path: Path) -> None:
+    text = (
+        "PROJECT_NAME=a\nPOSTGRES_VERSION=16-alpine\nPOSTGRES_IMAGE=pgvector/pgvector:pg16\nSMTP_HOST=one.org\n"
+        "AUTH_SMTP_HOST=two.org\nEMAIL_FROM=a@a.org\n"
+    )
+    services = made(tmp_path, text).services
+    assert services["postgres"] == Postgres(image="pgvector/pgvector:pg16")
+    assert services["auth"] == Auth(smtp=Smtp(host="two.org", sender="a@a.org"))
+
+
+def test_the_database_has_the_extensions_and_connections_that_were_asked_for(tmp_path: Path) -> None:
+    project = made(tmp_path, "PROJECT_NAME=a\nPOSTGRES_EXTENSIONS=uuid-ossp, pgvector\nPOSTGRES_MAX_CONNECTIONS=200\n")
+    file = render(project, "prod")
+    script = next(config.content for name, config in file.configs.items() if name.startswith("postgres-setup"))
+    for name in ("uuid-ossp", "vector"):
+        assert f'CREATE EXTENSION IF NOT EXISTS "{name}" WITH SCHEMA public CASCADE;' in (script or "")
+    assert file.services["postgres"].command == ["postgres", "-c", "max_connections=200"]
+
+
+def test_remote_schemas_run_the_version_of_hasura(tmp_path: Path) -> None:
+    text = "PROJECT_NAME=a\nHASURA_VERSION=v2.44.0\nREMOTE_SCHEMA_1_NAME=app1\nREMOTE_SCHEMA_1_DOMAIN=api.app1.com\n"
+    services = render(made(tmp_path, text), "prod").services
+    assert {services[name].image for name in ("hasura", "app1")} == {"hasura/graphql-engine:v2.44.0"}
+
+
+def test_a_sign_in_provider_has_its_secret_as_a_secret(tmp_path: Path) -> None:
+    text = "PROJECT_NAME=a\nAUTH_PROVIDER_GITHUB_ENABLED=true\nAUTH_PROVIDER_GITHUB_CLIENT_ID=abc\n"
+    project = made(tmp_path, text)
+    name = "AUTH_PROVIDER_GITHUB_CLIENT_SECRET"
+    assert render(project, "prod").services["auth"].environment_map[name] == f"${{{name}}}"
+    place = ProjectFolder(tmp_path).environment("prod")
+    assert {secret.name: secret.source for secret in project.context(place).secrets}[name] == "given"
+
+
+def test_a_rate_limit_is_for_one_route_and_each_address(tmp_path: Path) -> None:
+    text = "BASE_DOMAIN=a.org\nCS_1=pay:fastapi-py:8001\nCS_1_RATE_LIMIT=100\nRATE_LIMIT_AUTH_RATE=5r/s\n"
+    project = made(tmp_path, text)
+    file = render(project, ProjectFolder(tmp_path).environment("dev"))
+    conf = next(config.content for name, config in file.configs.items() if name.startswith("nginx.conf")) or ""
+    zones = {line.split("zone=")[1] for line in conf.splitlines() if "limit_req_zone" in line}
+    assert zones == {"pay.a.org:2m rate=100r/m;", "auth.a.org:2m rate=5r/s;"}
+    assert conf.count("limit_req zone=") == 2
+    assert "limit_req zone=auth.a.org burst=5 nodelay;" in conf
+    assert problems_of(tmp_path, text.replace("=100", "=fast"))[0].startswith(".env:3: CS_1_RATE_LIMIT: ")
+
+
+def test_a_remote_schema_that_hasura_stitches_is_named_and_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROJECT_NAME=a\nREMOTE_SCHEMA_1_NAME=x\nREMOTE_SCHEMA_1_URL=https://x.org\n")
+    with pytest.warns(NotHonouredWarning, match="REMOTE_SCHEMA_1_NAME .*REMOTE_SCHEMA_1_URL"):
+        Project.from_env(tmp_path)

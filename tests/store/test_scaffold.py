@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nself_sdk import CustomService, NselfError, Project, Redis
+from nself_sdk import CustomService, NselfError, Project, Redis, render
 from nself_sdk.store import ProjectFolder
 
 PROJECT = Project("shop").add(Redis()).add(CustomService("payments", "fastapi-py", 8003))
@@ -71,3 +71,12 @@ def test_a_project_starts_with_a_stack_that_works_and_keeps_what_is_there(tmp_pa
     project = folder.project(folder.environment("prod"))
     assert (project.name, sorted(project.services)) == ("shop", ["auth", "hasura", "hello", "redis"])
     assert folder.init("shop") == []
+
+
+def test_the_code_of_a_service_is_in_the_folder_of_its_name_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROJECT_NAME=shop\nCS_1=payment_api:fastapi-py:8001\n", encoding="utf-8")
+    folder = ProjectFolder(tmp_path)
+    place = folder.environment("prod")
+    assert folder.scaffold(folder.project(place)) == [tmp_path / "services" / "payment_api"]
+    built = render(folder.project(place), place).to_yaml()
+    assert "context: ./services/payment_api\n" in built
