@@ -46,7 +46,7 @@ class FrontendApp(Service):
     #: What answers a path without a file; 404 when empty.
     fallback: str = Field(default="/index.html", pattern=r"^(/[A-Za-z0-9_./-]+)?$")
     #: What serves the built files.
-    image: str = "nginx:1.30.4-alpine3.24"
+    image: str = "nginx:1.30.6-alpine"
     memory: str = "64m"
 
     def __init__(  # noqa: PLR0913 - the name is positional; the rest by keyword
@@ -57,7 +57,7 @@ class FrontendApp(Service):
         route: str = "",
         dist: str = "",
         fallback: str = "/index.html",
-        image: str = "nginx:1.30.4-alpine3.24",
+        image: str = "nginx:1.30.6-alpine",
         memory: str = "64m",
         cpus: float | None = None,
         environment: Mapping[str, str] | None = None,
@@ -101,6 +101,7 @@ class FrontendApp(Service):
 # Owned by the user that reads them, whatever their modes were.
 _DOCKERFILE = "FROM {image}\nCOPY --chown=101:101 . /srv\n"
 _CONFIGURATION = r"""worker_processes auto;
+worker_rlimit_nofile 4096;
 error_log /dev/stderr warn;
 pid /tmp/nginx.pid;
 
@@ -119,6 +120,8 @@ http {
     uwsgi_temp_path /tmp/uwsgi;
     scgi_temp_path /tmp/scgi;
     sendfile on;
+    # The files of an image never change.
+    open_file_cache max=1000 inactive=60s;
     gzip on;
     gzip_vary on;
     gzip_proxied any;

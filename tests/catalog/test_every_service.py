@@ -17,6 +17,7 @@ import crossplane
 import jsonschema
 import pytest
 import yaml
+from golden.form import HERE, is_as_kept, shape
 
 from nself_sdk import (
     ComposeFile,
@@ -102,6 +103,36 @@ def test_it_renders_to_the_same_bytes_every_time(kind: type[Service], env: str) 
     text = rendered(kind, env).to_yaml()
     assert render(project_of(kind), env).to_yaml() == text
     assert ComposeFile.loads(text).to_yaml() == text
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_what_it_renders_to_in_each_environment_was_reviewed(kind: type[Service]) -> None:
+    shapes = [shape(own(kind, env)) for env in ENVIRONMENTS]
+    heads = [f"# {env}{''.join(f', {answers}' for answers in routes(kind, env))}\n" for env in ENVIRONMENTS]
+    text = "---\n".join(head + text for head, (text, _) in zip(heads, shapes, strict=True))
+    path = HERE / "services" / f"{kind.__module__.rpartition('.')[2]}.yml"
+    is_as_kept(path, text, {name: content for _, texts in shapes for name, content in texts.items()})
+
+
+def own(kind: type[Service], env: str) -> ComposeFile:
+    """What it adds itself, and not what it requires."""
+    context, file = project_of(kind).context(Environment.named(env)), rendered(kind, env)
+    part = next(service for service in context.services if type(service) is kind).part(context)
+    services = {name: service for name, service in file.services.items() if name in part.services}
+    configs = {reference.source for service in services.values() for reference in service.config_references}
+    return file.replace(
+        services=services,
+        configs={name: config for name, config in file.configs.items() if name in configs},
+        volumes={name: volume for name, volume in file.volumes.items() if name in part.volumes},
+        secrets={name: secret for name, secret in file.secrets.items() if name in part.secrets},
+    )
+
+
+def routes(kind: type[Service], env: str) -> list[str]:
+    """What the edge serves of it."""
+    place = Environment.named(env)
+    [service] = [service for service in project_of(kind).context(place).services if type(service) is kind]
+    return [f"{place.url(route.name)} -> {route.port}" for route in service.routes(place)]
 
 
 @every_service

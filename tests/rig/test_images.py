@@ -16,7 +16,7 @@ from rig.images import describe
 from rig.recipes import recipe_for, split
 from rig.shell import RigError, docker
 
-POSTGRES, REDIS, NGINX = "postgres:16.15-alpine3.24", "redis:7.2.16-alpine3.21", "nginx:1.30.4-alpine3.24"
+POSTGRES, REDIS, NGINX = "postgres:16.15-alpine3.24", "redis:7.2.16-alpine3.21", "nginx:1.30.6-alpine"
 HASURA, AUTH, PYTHON = "hasura/graphql-engine:v2.51.9", "nhost/auth:0.49.1", "python:3.13-slim"
 ADMIN_SECRET = "test-admin-secret"
 JWT_SECRET = json.dumps({"type": "HS256", "key": "k" * 64})

@@ -13,7 +13,7 @@ from rig.shell import RigError, docker
 from rig.vps import vps as host
 
 pytestmark = pytest.mark.docker
-NGINX = "nginx:1.30.4-alpine3.24"
+NGINX = "nginx:1.30.6-alpine"
 
 
 def test_one_ssh_counts_as_one_connection(vps):

@@ -1,7 +1,8 @@
 """Nginx: the edge. It reads the routes that the services offer, and is the only service published everywhere.
 
 Sources: https://github.com/docker-library/official-images/blob/37079fb336f572a88700cf32e5e1f6be54a04e8f/library/nginx
-(the tag), https://github.com/nginx/docker-nginx/blob/0d7f4380c735af5009aa364e27fafecd958fd4fa/stable/alpine/Dockerfile
+(the tags), https://nginx.org/en/security_advisories.html (why at least 1.30.6),
+https://github.com/nginx/docker-nginx/blob/0d7f4380c735af5009aa364e27fafecd958fd4fa/stable/alpine/Dockerfile
 (paths, curl, SIGQUIT for a graceful stop),
 https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2,
 https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_reject_handshake,
@@ -51,7 +52,7 @@ class Nginx(Service):
     variables: ClassVar[Mapping[str, str]] = {"NGINX_VERSION": "image"}
 
     name: str = "nginx"
-    image: str = "nginx:1.30.4-alpine3.24"
+    image: str = "nginx:1.30.6-alpine"
     memory: str = "128m"
     #: Fetches the certificates where the environment says ``tls="acme"``.
     acme_image: str = "certbot/certbot:v5.8.0"
