@@ -43,6 +43,20 @@ def plan(
 
 
 @app.command()
+def drift(context: typer.Context, env: Environment = None, *, as_json: Json = False) -> None:
+    """Say what on the host differs from the release that was deployed last: changed by hand, missing, extra, unwell.
+
+    Exit code 0: nothing; 2: something; 4: the host could not be asked.
+
+    Example: nself-sdk drift prod --json
+    """
+    with connected(context, env) as deployment:
+        found = deployment.drift()
+    typer.echo(found.model_dump_json(indent=2) if as_json else str(found))
+    raise typer.Exit(_CHANGES if found.differences else 0)
+
+
+@app.command()
 def rollback(  # noqa: PLR0913 - its options
     context: typer.Context,
     env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging, prod or one of your own.")],

@@ -19,14 +19,14 @@ def wanted(driver: Driver, stack: Stack, file: ComposeFile, environment: str) ->
     images = {name: found.id if (found := ids[reference]) else None for name, reference in references.items()}
     suffix = "_FINGERPRINT"
     marks = {name.removesuffix(suffix): mark for name, mark in stack.variables.items() if name.endswith(suffix)}
-    texts = {name: reloadable(file, name, stack.secrets) for name in file.services}
+    reloads = {name: reloadable(file, name, stack.secrets) for name in file.services}
     return Wanted(
         file=file,
         environment=environment,
         hashes=hashes,
         images=images,
         fingerprints=marks,
-        texts={name: found for name, found in texts.items() if found},
+        texts={name: found for name, found in reloads.items() if found},
     )
 
 
@@ -34,7 +34,7 @@ def observed(driver: Driver, wanted: Wanted, project: str) -> Observed:
     """The project's containers, the digests of their reloadable texts, and the newest release."""
     containers = driver.containers(project)
     history = releases.history(driver, project)
-    texts = {
+    present = {
         container.service: edge.present_texts(driver, container, sorted(wanted.texts[container.service]))
         for container in containers
         if container.service in wanted.texts and container.running
@@ -42,7 +42,7 @@ def observed(driver: Driver, wanted: Wanted, project: str) -> Observed:
     return Observed(
         host=str(driver.target),
         containers=serving(containers),
-        texts=texts,
+        texts=present,
         release=ComposeFile.loads(history[0].file) if history else None,
         seconds=history[0].seconds if history else {},
         volumes=driver.volumes(project),
@@ -69,16 +69,22 @@ def reloadable(file: ComposeFile, service: str, secrets: Mapping[str, str]) -> d
     definition = file.services[service]
     if RELOAD not in definition.extensions:
         return {}
-    texts: dict[str, str] = {}
-    for reference in definition.config_references:
-        config = file.configs.get(reference.source or "")
-        if config and config.content and reference.target:
-            texts[reference.target] = config.content.replace("$$", "$")
+    found = texts(file, service)
     for secret in definition.secret_references:
         source = file.secrets.get(secret.source or "")
         if source and source.environment and source.environment in secrets:
-            texts[f"/run/secrets/{secret.target or secret.source}"] = secrets[source.environment]
-    return texts
+            found[f"/run/secrets/{secret.target or secret.source}"] = secrets[source.environment]
+    return found
+
+
+def texts(file: ComposeFile, service: str) -> dict[str, str]:
+    """The inline texts of a service: path in its container to content."""
+    found: dict[str, str] = {}
+    for reference in file.services[service].config_references:
+        config = file.configs.get(reference.source or "")
+        if config and config.content and reference.target:
+            found[reference.target] = config.content.replace("$$", "$")
+    return found
 
 
 def image_of(file: ComposeFile, service: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.deploy import certificates, health
 from nself_sdk.deploy.certificates import Certificate
+from nself_sdk.deploy.drift import Drift, drift
 from nself_sdk.deploy.health import ServiceHealth
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Container, Driver, ExecResult, Stack
+from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem
 from nself_sdk.model import did_you_mean
 from nself_sdk.project import Project
@@ -19,6 +21,7 @@ class RunningStack:
     """The containers of one project, through one connection. Made by `nself_sdk.Deployment`."""
 
     project: Project
+    environment: Environment
     file: ComposeFile
     _driver: Driver | None = None
     _tell: Callable[[Progress], None]
@@ -48,6 +51,15 @@ class RunningStack:
     def certificates(self) -> tuple[Certificate, ...]:
         """Each host's certificate, where they come by ACME; nothing elsewhere."""
         return certificates.certificates(self.driver, self.file, self.project.name)
+
+    def drift(self) -> Drift:
+        """What on the host differs from the release that was deployed there last, whatever is declared now.
+
+        Raises:
+            DeclarationError: the host keeps no release of the project.
+            DriverError: Docker or the host refused.
+        """
+        return drift(self.driver, self.project.name, self.environment.name)
 
     def logs(self, *services: str, tail: int = 100, follow: bool = False, on_line: Callable[[str], None]) -> None:
         """Stream the log lines of the services; of all, if none is named."""

@@ -49,7 +49,7 @@ def engine(document: Mapping[str, Any]) -> Engine:
 
 def container(document: Mapping[str, Any], redaction: Redaction) -> Container:
     """From one element of ``docker container inspect``."""
-    state, settings = document["State"], document["Config"]
+    state, settings, host = document["State"], document["Config"], _map(document.get("HostConfig"))
     labels = _map(settings.get("Labels"))
     health = _map(state.get("Health"))
     finished = moment(state["FinishedAt"])
@@ -76,6 +76,8 @@ def container(document: Mapping[str, Any], redaction: Redaction) -> Container:
         ports=tuple(sorted(_ports(document))),
         mounts=tuple(sorted(_mounts(document))),
         one_off=labels.get(_ONE_OFF, "").lower() == "true",
+        memory=host.get("Memory"),
+        restart=_map(host.get("RestartPolicy")).get("Name"),
     )
 
 

@@ -113,6 +113,8 @@ class Container:
         ports: what is published on the host.
         mounts: volumes, binds and tmpfs.
         one_off: True for ``docker compose run``.
+        memory: the most bytes that it may use, 0 without a limit; None where it was not asked.
+        restart: the name of its restart policy, such as ``always``; None where it was not asked.
     """
 
     id: str
@@ -137,6 +139,8 @@ class Container:
     ports: tuple[PublishedPort, ...] = ()
     mounts: tuple[Mount, ...] = ()
     one_off: bool = False
+    memory: int | None = None
+    restart: str | None = None
 
     @property
     def running(self) -> bool:

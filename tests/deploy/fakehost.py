@@ -164,7 +164,7 @@ class FakeHost(RecordingDriver):
             exit_code=code,
             health="none" if is_job else "healthy",
             labels={CONFIG_HASH: digest},
-            addresses={"default": f"10.0.0.{len(self.made) + 2}"},
+            addresses={f"{project}_default": f"10.0.0.{len(self.made) + 2}"},
             mounts=tuple(Mount("volume", f"{project}_{m.source}", str(m.target), read_only=False)
                          for m in file.services[name].volume_mounts if m.type == "volume"),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from nself_sdk import DriverError, docker
 from nself_sdk.cli.commands import app
+from nself_sdk.docker.values import Network, Volume
 from nself_sdk.errors import HostUnreachableError, NselfError
 
 if TYPE_CHECKING:
@@ -129,9 +130,22 @@ def test_a_probe_of_nothing_that_the_edge_answers_is_refused_before_anything_is_
     assert host.calls == []
 
 
+def test_drift_ends_with_0_or_2_and_prints_what_it_found(host: FakeHost, shop: Path) -> None:
+    host.answer("networks", (Network(name="shop_default", labels={"com.docker.compose.project": "shop"}),))
+    host.answer("volumes", (Volume(name="shop_postgres-data", driver="local", created_at=None),))
+    assert nself(shop, "drift", "staging")[0] == 2  # nothing is deployed
+    deployed_twice(shop)
+    assert nself(shop, "drift", "staging", level="debug")[0] == 0
+    host.made = {key: one for key, one in host.made.items() if one.service != "hasura"}
+    code, out, _ = nself(shop, "drift", "staging", "--json")
+    assert (code, [row["kind"] for row in json.loads(out)["differences"]]) == (2, ["missing"])
+    assert "hasura: missing: it has no container" in nself(shop, "drift", "staging")[1]
+
+
 COMMANDS = (
     ["up", "staging"], ["deploy", "staging"], ["plan", "staging"], ["rollback", "staging"], ["status", "staging"],
     ["logs", "--env", "staging"], ["exec", "--env", "staging", "hasura", "ls"], ["down", "staging"],
+    ["drift", "staging"],
     ["releases", "staging"], ["releases", "show", "staging", "1"], ["releases", "diff", "staging", "1", "2"],
 )  # fmt: skip
 

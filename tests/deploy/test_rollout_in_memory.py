@@ -52,7 +52,7 @@ def pins(host: FakeHost) -> list[list[str]]:
 
 
 def hasura(host: FakeHost) -> list[str]:
-    return [c.addresses["default"] for c in host.made.values() if c.service == "hasura"]
+    return [c.addresses["shop_default"] for c in host.made.values() if c.service == "hasura"]
 
 
 def test_the_edge_serves_from_the_old_until_the_new_is_healthy_and_then_from_the_new_alone(
@@ -118,11 +118,11 @@ def test_several_services_are_held_by_one_reload_and_let_go_by_one(host: FakeHos
 def test_what_a_killed_deploy_left_half_started_gets_no_request(host: FakeHost, tmp_path: Path) -> None:
     [old] = [c for c in host.made.values() if c.service == "hasura"]
     half = replace(
-        old, id="half", name="shop-hasura-9", number=9, health="unhealthy", addresses={"default": "10.9.9.9"}
+        old, id="half", name="shop-hasura-9", number=9, health="unhealthy", addresses={"shop_default": "10.9.9.9"}
     )
     host.made["half"] = half
     deployment(host, tmp_path, "debug").deploy()
-    assert pins(host)[0] == [old.addresses["default"]]
+    assert pins(host)[0] == [old.addresses["shop_default"]]
     assert "half" not in host.made
 
 
