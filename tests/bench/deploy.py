@@ -74,7 +74,7 @@ class Shop:
         """What becomes of traffic before it, while it is done, and until so many requests were sent."""
         from rig import shop
 
-        with probing(shop.traffic(self.vps.https_port, rate=RATE)) as running:
+        with probing(shop.traffic(self.vps, rate=RATE)) as running:
             time.sleep(STEADY_SECONDS)
             begin = running.seconds
             what()

@@ -63,7 +63,7 @@ def elsewhere() -> Iterator[None]:
 def test_a_deploy_of_two_services_and_a_route_loses_nothing(host: Vps, folder: Path, version: int) -> None:
     shop.edit(folder, f"\n# version {version}\n")
     database, handshakes = host.docker("inspect", "--format", "{{.Id}}", "shop-postgres-1"), host.connections()
-    with probing(shop.traffic(host.https_port, rate=RATE)) as running:
+    with probing(shop.traffic(host, rate=RATE)) as running:
         time.sleep(STEADY_SECONDS)
         begin = running.seconds
         with shop.deployment(folder, version) as deployment, elsewhere():
@@ -91,7 +91,7 @@ def test_a_deploy_of_two_services_and_a_route_loses_nothing(host: Vps, folder: P
 
 def test_a_socket_to_a_service_that_is_not_touched_outlives_the_deploy(host: Vps, folder: Path) -> None:
     shop.edit(folder, "\n# version 4\n")
-    with probing(replace(shop.traffic(host.https_port), rate=20, socket_seconds=90)) as running:
+    with probing(replace(shop.traffic(host), rate=20, socket_seconds=90)) as running:
         with shop.deployment(folder, 3) as deployment:
             report = deployment.deploy()
         time.sleep(95 - running.seconds)

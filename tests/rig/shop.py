@@ -89,9 +89,12 @@ def deployment(folder: Path, version: int, **given: Any) -> Deployment:
     return Deployment(project(version), "staging", folder, **given)
 
 
-def traffic(port: int, *, rate: float = 100, slow: float = 10) -> Probe:
-    """GET and POST to both services, a request of that many seconds in flight at every moment, and a WebSocket."""
-    hello, api = (f"https://{name}.{DOMAIN}:{port}" for name in ("hello", "api"))
+def traffic(vps: Vps, *, rate: float = 100, slow: float = 10) -> Probe:
+    """GET and POST to both services, a request of that many seconds in flight at every moment, and a WebSocket.
+
+    Past the ports that are published on this machine: what passes them on is no part of the host.
+    """
+    hello, api = (f"https://{name}.{DOMAIN}" for name in ("hello", "api"))
     return Probe(
         (
             Request(f"{hello}/"),
@@ -101,7 +104,7 @@ def traffic(port: int, *, rate: float = 100, slow: float = 10) -> Probe:
         ),
         rate=rate,
         slow=(Request(f"{hello}/slow?seconds={slow:g}"),),
-        sockets=(Request(f"wss://api.{DOMAIN}:{port}/v1/graphql", body=_INIT, headers=_SOCKET),),
-        address="127.0.0.1",
-        authority=Edge(port).authority,
+        sockets=(Request(f"wss://api.{DOMAIN}/v1/graphql", body=_INIT, headers=_SOCKET),),
+        address=vps.address,
+        authority=Edge().authority,
     )
