@@ -27,8 +27,8 @@ class RemoteSchema(Service):
     tables are those of the project's database. Its admin secret is its own too (``APP1_ADMIN_SECRET``); the tokens
     of Auth are accepted everywhere. Event triggers belong to the main endpoint, `Hasura`, alone.
 
-    In dev it also answers at ``https://app1-api.<domain>``. With ``tls="own"`` the one certificate of the environment
-    must name its domain as well, among its subject alternative names.
+    In dev it also answers at ``https://app1-api.<domain>``. With ``tls="acme"`` its domain has a certificate of its
+    own; with ``tls="own"`` the one of the environment must name it as well, among its subject alternative names.
     """
 
     enabled_by: ClassVar[str] = "REMOTE_SCHEMA_N_NAME"

@@ -12,13 +12,14 @@ import crossplane
 import pytest
 import test_every_service as contract
 import yaml
+from rig.shell import docker
 
 from nself_sdk import ComposeFile, Environment, FrontendApp, Hasura, Monitoring, Project, RemoteSchema, Route, render
 from nself_sdk.catalog.nginx import acme
 from nself_sdk.checks import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PLACES = ("staging", "prod")
 SHOP = (
@@ -147,9 +148,10 @@ def test_nginx_accepts_its_configuration(name: str, rig_images: Callable[..., ob
 
 
 # A certbot that fails for one host, gives the other a certificate, and notes what it was asked; and a sleep that only
-# says how long it would be, and ends the game after eight.
+# says how long it would be, and ends the game after some.
 _TOLD = r"""
 set -eu
+rm -rf /tmp/* /etc/letsencrypt/* /certificates
 cd /usr/local/bin
 cat >certificates
 cat >certbot <<'END'
@@ -164,34 +166,37 @@ if [ "$host" = late.example.org ] && [ ! -e /tmp/dns ]; then
   exit 1
 fi
 mkdir -p "$home/live/$host"
-echo chain >"$home/live/$host/fullchain.pem"; echo key >"$home/live/$host/privkey.pem"
+cd "$home/live/$host"
+openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$host" \
+  -not_before 20260101000000Z -not_after "${UNTIL:-20990101000000Z}" -keyout privkey.pem -out fullchain.pem
 END
 rm -f sleep
-printf '#!/bin/sh\necho "$1" >>/tmp/slept; [ "$(wc -l </tmp/slept)" -lt 9 ] || kill "$PPID"\n' >sleep
+printf '#!/bin/sh\necho "$1" >>/tmp/slept; [ "$(wc -l </tmp/slept)" -lt "${ROUNDS:-9}" ] || kill "$PPID"\n' >sleep
 chmod +x certificates certbot sleep
 mkdir -p /certificates
 """
 
 
-def told(image: str, script: str) -> list[str]:
-    text = (Path(acme.__file__).parent / "certificates.sh").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def certbot(rig_images: Callable[..., object]) -> Iterator[str]:
+    """A container of certbot's image, for the script to run in."""
+    image = rendered("prod").services["acme"].image or ""
+    rig_images(image)
     settings = {
         "DIRECTORY": "https://ca.example.org:14000/dir",
         "EMAIL": "",
         "HOSTS": "api.example.org late.example.org",
     }
     options = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
-    command = ["docker", "run", "--rm", "-i", *options, "--entrypoint", "sh", image, "-c", _TOLD + script]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    made = docker("run", "-d", "--init", *options, "--entrypoint", "tail", image, "-f", "/dev/null").strip()
+    yield made
+    docker("rm", "-f", "-v", made)
 
 
-@pytest.fixture(scope="module")
-def certbot(rig_images: Callable[..., object]) -> str:
-    image = rendered("prod").services["acme"].image or ""
-    rig_images(image)
-    return image
+def told(container: str, script: str) -> list[str]:
+    """What the script prints, run where nothing was asked for yet."""
+    text = (Path(acme.__file__).parent / "certificates.sh").read_text(encoding="utf-8")
+    return docker("exec", "-i", container, "sh", "-c", _TOLD + script, text=text).splitlines()
 
 
 @pytest.mark.docker
@@ -215,6 +220,22 @@ def test_a_renewal_that_fails_is_told_apart_from_a_certificate_that_is_missing(c
 
 
 @pytest.mark.docker
+def test_a_certificate_that_expired_is_none(certbot: str) -> None:
+    script = "touch /tmp/dns; UNTIL=20260102000000Z certificates >/dev/null; rm /tmp/dns; certificates >/dev/null || :"
+    assert told(certbot, f"{script}; certificates state") == [
+        "issued api.example.org",
+        "failed late.example.org DNS problem: NXDOMAIN",
+    ]
+
+
+@pytest.mark.docker
+def test_what_nginx_cannot_be_given_is_no_success(certbot: str) -> None:
+    script = "touch /tmp/dns; rm -r /certificates; certificates >/dev/null || certificates state"
+    api, late = told(certbot, script)
+    assert (api.split()[0], late.split()[0], "/certificates/.next" in api) == ("failed", "failed", True)
+
+
+@pytest.mark.docker
 def test_failures_are_tried_again_later_and_later_and_never_five_times_an_hour(certbot: str) -> None:
     waits = [int(line) for line in told(certbot, "certificates forever >/dev/null || true; cat /tmp/slept")]
     assert waits[:8] == [300, 600, 1200, 2400, 4800, 9600, 19200, 21600]
@@ -223,7 +244,7 @@ def test_failures_are_tried_again_later_and_later_and_never_five_times_an_hour(c
 
 @pytest.mark.docker
 def test_where_all_is_well_it_looks_twice_a_day(certbot: str) -> None:
-    waits = told(certbot, "touch /tmp/dns; certificates forever >/dev/null || true; cat /tmp/slept")
+    waits = told(certbot, "touch /tmp/dns; ROUNDS=2 certificates forever >/dev/null || true; cat /tmp/slept")
     assert set(waits) == {"43200"}
 
 

@@ -204,13 +204,17 @@ def test_a_second_deploy_changes_nothing_and_asks_for_nothing(deployment: Deploy
     assert served(edge, HOSTS[0]).serial_number == before
 
 
-def test_a_renewal_under_traffic_loses_nothing_and_counts_at_once(deployment: Deployment, edge: Edge) -> None:
+@pytest.mark.parametrize("renewals", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_a_renewal_under_traffic_loses_nothing_and_counts_at_once(
+    deployment: Deployment, edge: Edge, renewals: int
+) -> None:
     before = [served(edge, host).serial_number for host in HOSTS]
     urls = [f"https://{host}:{edge.port}/healthz" for host in HOSTS]
-    probe = Probe(tuple(map(Request, urls)), address=edge.address, authority=edge.authority, rate=50)
+    probe = Probe(tuple(map(Request, urls)), address=edge.address, authority=edge.authority, rate=25)
     with probing(probe) as running:
         time.sleep(0.5)
-        assert certbot(deployment, *HOSTS, options=["--force-renewal"]) == 0
+        for _ in range(renewals):
+            assert certbot(deployment, *HOSTS, options=["--force-renewal"]) == 0
         after = [served(edge, host).serial_number for host in HOSTS]
         time.sleep(0.5)
     assert set(before).isdisjoint(after)

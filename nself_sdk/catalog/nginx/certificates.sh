@@ -10,29 +10,35 @@ umask 077
 home=/etc/letsencrypt/$(printf '%s' "$DIRECTORY" | sed 's|^https://||; s|[^A-Za-z0-9.-]|_|g')
 if [ -n "$EMAIL" ]; then contact="--email $EMAIL"; else contact=--register-unsafely-without-email; fi
 
+# A renewal keeps the key: nginx reads certificate and key one after the other, and must not meet the new one with the
+# old. For a new key: certificates --force-renewal --new-key
 fetch() {
     host=$1
     shift
     certbot certonly --non-interactive --agree-tos $contact --server "$DIRECTORY" --cert-name "$host" -d "$host" \
-        --standalone --http-01-port 8080 --keep-until-expiring --config-dir "$home" --work-dir /tmp/work \
+        --standalone --http-01-port 8080 --keep-until-expiring --reuse-key --config-dir "$home" --work-dir /tmp/work \
         --logs-dir /tmp/logs --max-log-backups 0 "$@" 2>&1
 }
 
 reason() {
     found=$(sed -n 's/^ *Detail: //p' "$1" | head -n 1)
-    [ -n "$found" ] || found=$(grep -v -e '^$' -e '^Ask for help' -e '^Some challenges' -e '^Saving debug' "$1" | tail -n 1)
-    printf '%s' "${found:-certbot said nothing}" | cut -c 1-300
+    [ -n "$found" ] || found=$(grep -v -E '^($|Ask for help|Some challenges|Saving debug)' "$1" | tail -n 1)
+    printf '%s' "${found:-no reason was given}" | cut -c 1-300
 }
 
-# One file for certificate and key, put there in one step: nginx never sees a pair that does not belong together.
+# One file for certificate and key, put there in one step: nginx never reads half of one.
 hand_over() {
     [ -e "$home/live/$1/fullchain.pem" ] || return 0
     rm -f /certificates/.next
-    cat "$home/live/$1/fullchain.pem" "$home/live/$1/privkey.pem" >/certificates/.next
+    cat "$home/live/$1/fullchain.pem" "$home/live/$1/privkey.pem" >/certificates/.next || return 1
     if cmp -s /certificates/.next "/certificates/$1.pem"; then return 0; fi
-    chgrp 101 /certificates/.next # nginx in its image
-    chmod 440 /certificates/.next
-    mv /certificates/.next "/certificates/$1.pem"
+    # The group is that of nginx in its image.
+    chgrp 101 /certificates/.next && chmod 440 /certificates/.next && mv /certificates/.next "/certificates/$1.pem"
+}
+
+# Whether nginx has a certificate that clients accept today.
+has() {
+    openssl x509 -checkend 0 -noout -in "/certificates/$1.pem" >/dev/null 2>&1
 }
 
 round() (
@@ -41,10 +47,11 @@ round() (
     mkdir -p /tmp/tried
     failed=0
     for host in $HOSTS; do
-        if fetch "$host" "$@" >/tmp/said; then : >/tmp/why; else reason /tmp/said >/tmp/why; fi
-        sed "s/^/$host: /" /tmp/said
+        : >/tmp/why
+        fetch "$host" "$@" >/tmp/said || reason /tmp/said >/tmp/why
+        hand_over "$host" >/tmp/handed 2>&1 || reason /tmp/handed >/tmp/why
+        cat /tmp/said /tmp/handed | sed "s/^/$host: /"
         [ ! -s /tmp/why ] || failed=1
-        hand_over "$host"
         mv /tmp/why "/tmp/tried/$host"
     done
     exit $failed
@@ -68,9 +75,9 @@ forever() {
 state() {
     for host in $HOSTS; do
         if [ -s "/tmp/tried/$host" ]; then
-            if [ -e "/certificates/$host.pem" ]; then word=renewing; else word=failed; fi
+            if has "$host"; then word=renewing; else word=failed; fi
             printf '%s %s %s\n' $word "$host" "$(cat "/tmp/tried/$host")"
-        elif [ -e "/certificates/$host.pem" ]; then
+        elif has "$host"; then
             echo "issued $host"
         else
             echo "waiting $host"
