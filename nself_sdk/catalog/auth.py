@@ -60,6 +60,8 @@ class Auth(Service):
         **{f"AUTH_SMTP_{field.upper()}": f"smtp.{field}" for field in Smtp.model_fields},
         **{f"SMTP_{field.upper()}": f"smtp.{field}" for field in Smtp.model_fields if field != "sender"},
         "EMAIL_FROM": "smtp.sender",
+        "AUTH_EMAIL_VERIFICATION_REQUIRED": "environment.AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED",
+        "AUTH_ALLOWED_REDIRECT_URLS": "environment.AUTH_ACCESS_CONTROL_ALLOWED_REDIRECT_URLS",
         "RATE_LIMIT_AUTH_RATE": "rate_limit",
     }
     handed_on: ClassVar[str] = (

@@ -58,6 +58,7 @@ def _add(stage: Literal["staging", "prod"], domain: str) -> None:
 def _add_check(group: typer.Typer, stage: str) -> None:
     def check(context: typer.Context, *, frontends: Frontends = None, as_json: Json = False) -> None:
         checked(context, stage, frontends, as_json=as_json)
+        typer.echo(f"next: nself-sdk {stage} deploy")
 
     text = f"Say everything that is wrong with {stage}: project, variables, host, secrets. Touches nothing."
     _command(group, check, text, f"{stage} check")
@@ -80,12 +81,16 @@ def _add_deploy(group: typer.Typer, stage: str) -> None:
 
 def _init(context: typer.Context, stage: str, domain: str, email: str, host: str) -> None:
     from nself_sdk.store import scaffold
+    from nself_sdk.store.facts import is_placeholder
 
     folder = opened(context)
     for path in scaffold.stage(folder.path, stage, domain, email, host):
         typer.echo(f"wrote {path}")
     place = "" if host else f"edit {folder.home(stage) / 'server.json'}, then "
-    typer.echo(f"next: {place}nself-sdk {stage} secrets generate")
+    path = folder.home(stage) / ".env"
+    blank = [name for name, variable in folder.variables(stage).items() if is_placeholder(variable.value)]
+    fill = f"write your {', '.join(blank)} into {path}, " if blank else ""
+    typer.echo(f"next: {fill}{place}nself-sdk {stage} secrets generate")
 
 
 def _generate(context: typer.Context, stage: str) -> None:
@@ -98,6 +103,7 @@ def _generate(context: typer.Context, stage: str) -> None:
     for secret in where.secrets:
         if secret.source == "given":
             typer.echo(f"to be written there by you, if it is not yet: {secret.name}")
+    typer.echo(f"next: nself-sdk {stage} check")
 
 
 _add("staging", "staging.example.com")

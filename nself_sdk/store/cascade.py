@@ -7,7 +7,8 @@ One cascade, used by every command; a later file wins::
 ``PROD_DOMAIN`` is the ``BASE_DOMAIN`` of prod alone, and stands above one that the same file or a weaker one says.
 
 ``${NAME}`` and ``${NAME:-otherwise}`` stand for the variable's value in the same environment, except in single quotes;
-every other ``$`` means itself. Secrets are apart, in ``.environments/<name>/.env.secrets``, and always literal.
+every other ``$`` means itself. A secret that stands for what is not set has no value. Secrets are apart, in
+``.environments/<name>/.env.secrets``, and always literal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from nself_sdk.environment import ALIASES, Profile, is_dns_label
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import did_you_mean
 from nself_sdk.store import envfiles
-from nself_sdk.store.envfiles import Variable
+from nself_sdk.store.envfiles import Variable, is_secret
 
 #: In ``.environments/<name>/.env`` of an environment with a name of its own: what it is based on.
 BASE = "ENV_BASE"
@@ -127,7 +128,7 @@ def _resolved(
             problems.append(Problem(variable.where, f"{name} stands for itself", "write its value"))
         elif name in known and (known[name].value or otherwise is None):
             return _resolved(known[name], known, problems, (*above, variable.name))
-        elif otherwise is None:
+        elif otherwise is None and not is_secret(variable.name):
             fix = "set it, or put the value in single quotes if it means itself"
             problems.append(Problem(variable.where, f"stands for {name}, which is not set", fix))
         return otherwise or ""

@@ -14,9 +14,9 @@ from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.project import Project, Service
 from nself_sdk.store import kinds, numbered
-from nself_sdk.store.envfiles import Variable
+from nself_sdk.store.envfiles import Variable, is_secret
 from nself_sdk.store.facts import FACTS, OFF, ON, blamed, is_fact
-from nself_sdk.store.secrets import is_secret, masked
+from nself_sdk.store.secrets import masked
 
 _DECLARES = re.compile(r"PROJECT_NAME|[A-Z_]+_ENABLED|CS_[0-9]+|FRONTEND_APP_[0-9]+_NAME|REMOTE_SCHEMA_[0-9]+_NAME")
 #: What is so in every stack: said of it, there is nothing to do.

@@ -23,6 +23,12 @@ _RESERVED = re.compile(
     r"PATH|HOME|SHELL|IFS|BASH_ENV|PYTHONPATH|SSH_AUTH_SOCK|BUILDKIT_HOST|(LD|DYLD|COMPOSE)_.*"
     r"|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS.*|API_VERSION)"
 )
+_NAMED_SECRET = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSWORD_HASH|PAT)$|(^|_)PAT_")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of that name holds a secret, as far as names tell."""
+    return _NAMED_SECRET.search(name) is not None
 
 
 @dataclass(frozen=True)

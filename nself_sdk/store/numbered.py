@@ -84,6 +84,8 @@ def _made(kind: type[Any], number: int, group: Group, environment: Environment) 
         sources["route"] = routed
     _refuse_other_ports(sources)
     values = {**line, **kinds.values(kind, sources), **(_target(group) if kind is Route else {})}
+    if "route" in values:
+        values["route"] = _host(values["route"], environment)
     if kind.__name__ == "CustomService":
         values["environment"] = {**values.get("environment", {}), **_own(group)}
         values["template"] = _TEMPLATES.get(values.get("template", ""), values.get("template", ""))
@@ -150,6 +152,12 @@ def _route_here(group: Group, environment: Environment) -> Variable | None:
             if ALIASES.get(name, name) in {environment.name, environment.profile}:
                 here = variable
     return here
+
+
+def _host(route: str | None, environment: Environment) -> str | None:
+    """A route such as ``api.v2`` is one of the environment's own domain: there is no top-level domain with a digit."""
+    several = re.fullmatch(r".*\.(?!xn--)[^.]*[0-9][^.]*", route or "")
+    return f"{route}.{environment.domain}" if several else route
 
 
 def _target(group: Group) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def project(folder: Path, name: str) -> list[Path]:
     missing = {path: text for path, text in texts.items() if not path.exists()}
     for path, text in missing.items():
         envfiles.write(path, text)
+    if folder / _PROD in missing and folder / "stack.py" in missing:
+        envfiles.assign(folder / _PROD, _MAIL)
     return list(missing)
 
 
@@ -51,12 +53,26 @@ def stage(folder: Path, name: str, domain: str, email: str, host: str) -> list[P
         wanted["TLS"] = "acme"
     if own == "prod":
         wanted |= {"HASURA_GRAPHQL_ENABLE_CONSOLE": "false", "HASURA_GRAPHQL_DEV_MODE": "false"}
+        wanted |= _required_there(folder)
     written = [home / ".env"]
     envfiles.assign(home / ".env", wanted)
     if host or not (home / "server.json").exists():
         envfiles.write(home / "server.json", server.text(host or server.TO_BE_NAMED))
         written.append(home / "server.json")
     return written
+
+
+def _required_there(folder: Path) -> dict[str, str]:
+    """What prod asks of a project of env files: monitoring, and a mail server that the user is left to name."""
+    from nself_sdk.store import declaration  # noqa: PLC0415 - imports the whole catalog
+
+    variables = cascade.variables(folder, "prod")
+    if (folder / "stack.py").exists() or not declaration.declares(variables):
+        return {}
+    needed = {"MONITORING_ENABLED": "true", **({"MAILPIT_ENABLED": "false"} if "MAILPIT_ENABLED" in variables else {})}
+    auth = variables.get("AUTH_ENABLED")
+    has_mail = {"AUTH_SMTP_HOST", "SMTP_HOST"} & variables.keys() or (auth and auth.value.lower() in facts.OFF)
+    return needed if has_mail else needed | _MAIL
 
 
 def _leaves_tls_open(folder: Path, name: str) -> bool:
@@ -107,23 +123,32 @@ def _copy(source: Path, target: Path, values: dict[str, object]) -> None:
             raise NselfError(f"{target} cannot be made: {error.strerror}", "free that path") from None
 
 
+_PROD = ".environments/prod/.env"
+# A mail server that the user is to name: prod is not deployed before.
+_MAIL = {"AUTH_SMTP_HOST": "<host of your mail server>", "AUTH_SMTP_USER": "<user there>"}
 _FIRST_FILES = {
     "stack.py": '''\
-"""The stack of {name}. Try: nself-sdk up, nself-sdk build prod, nself-sdk deploy staging."""
+"""The stack of {name}. Try: nself-sdk up, nself-sdk build prod, nself-sdk staging init DOMAIN."""
 
-from nself_sdk import Auth, CustomService, Hasura, Project, Redis
+from nself_sdk import Auth, CustomService, Environment, Hasura, Monitoring, Project, Redis, Smtp
 
-project = (
-    Project("{name}")
-    .add(Hasura())  # brings Postgres and Nginx with it
-    .add(Auth())
-    .add(Redis())
-    .add(CustomService("hello", "fastapi-py", 8001, needs=["postgres", "redis"]))
-)
+
+def project(env: Environment) -> Project:
+    stack = (
+        Project("{name}")
+        .add(Hasura())  # brings Postgres and Nginx with it
+        .add(Redis())
+        .add(CustomService("hello", "fastapi-py", 8001, needs=["postgres", "redis"]))
+    )
+    if env.profile == "prod":  # where monitoring and real e-mail are required
+        says = env.variables  # those of the env files: name your mail server in .environments/prod/.env
+        mail = Smtp(host=says["AUTH_SMTP_HOST"], user=says["AUTH_SMTP_USER"])
+        return stack.add(Auth(smtp=mail)).add(Monitoring())
+    return stack.add(Auth())
 ''',
     ".env": "# Variables for all environments. Secrets are made in .environments/<env>/.env.secrets.\n",
     ".environments/staging/.env": "BASE_DOMAIN=staging.example.com\n",
-    ".environments/prod/.env": "BASE_DOMAIN=example.com\n",
+    _PROD: "BASE_DOMAIN=example.com\n",
     ".gitignore": """\
 .environments/*/.env.secrets
 .environments/*/tls/

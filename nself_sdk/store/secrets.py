@@ -16,7 +16,7 @@ from pathlib import Path
 from nself_sdk.errors import DeclarationError, Problem, SecretError
 from nself_sdk.project import Secret
 from nself_sdk.store import envfiles
-from nself_sdk.store.envfiles import Variable
+from nself_sdk.store.envfiles import Variable, is_secret
 from nself_sdk.store.facts import is_placeholder
 
 #: Only characters that mean nothing to a shell, to YAML, to Compose or in a URL.
@@ -26,7 +26,6 @@ _SAFE = re.compile(r"[A-Za-z0-9_.~-]+")
 _KEY = 64
 _FINGERPRINT_KEY = Secret(name="FINGERPRINT_KEY")
 
-_NAMED_SECRET = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSWORD_HASH|PAT)$|(^|_)PAT_")
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
 MASK = "********"
 
@@ -114,11 +113,6 @@ def located(path: Path) -> dict[str, Variable]:
         SecretError: the file is not private.
     """
     return envfiles.located(path) if _read(path) else {}
-
-
-def is_secret(name: str) -> bool:
-    """Whether a variable of that name holds a secret, as far as names tell."""
-    return _NAMED_SECRET.search(name) is not None
 
 
 def masked(name: str, value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,10 +103,39 @@ def test_defect_8_prod_check_finds_what_is_wrong_and_then_nothing(shop: Path) ->
         file.write(SAYS_NO)
     nself(shop, "prod", "secrets", "generate")
     done = nself(shop, "prod", "check")
-    assert (done.returncode, done.stdout) == (0, "shop in prod: no problems\n")
+    assert (done.returncode, done.stdout) == (0, "shop in prod: no problems\nnext: nself-sdk prod deploy\n")
     secrets = shop / ".environments/prod/.env.secrets"
     secrets.write_text(secrets.read_text().replace("POSTGRES_PASSWORD='", "POSTGRES_PASSWORD=short #'"))
     assert nself(shop, "prod", "check").returncode == 3
+
+
+ENV_FILES = "PROJECT_NAME=shop\nMAILPIT_ENABLED=true\nCS_1=api:fastapi-py:8001:v1\n"
+
+
+@pytest.mark.parametrize("start", ["init", "env files"])
+def test_following_what_is_printed_leads_from_init_to_a_prod_without_problems(tmp_path: Path, start: str) -> None:
+    if start == "init":
+        assert "next: nself-sdk up" in nself(tmp_path, "init", "shop").stdout
+    else:
+        (tmp_path / ".env").write_text(ENV_FILES, encoding="utf-8")
+    for stage, domain in (("staging", "staging.example.org"), ("prod", "example.org")):
+        steps = [nself(tmp_path, stage, "init", domain, "--email", "ops@example.org")]
+        fill_in(tmp_path, stage)
+        steps += [nself(tmp_path, stage, "secrets", "generate")]
+        if "AUTH_SMTP_PASS" in steps[-1].stdout:
+            with (tmp_path / f".environments/{stage}/.env.secrets").open("a") as file:
+                file.write("AUTH_SMTP_PASS=abcdefghijklmnopqrstuvw1\n")
+        assert steps[-1].stdout.endswith(f"next: nself-sdk {stage} check\n")
+        assert [step.returncode for step in steps] == [0] * len(steps)
+        done = nself(tmp_path, stage, "check")
+        assert (done.stdout, done.stderr) == (f"shop in {stage}: no problems\nnext: nself-sdk {stage} deploy\n", "")
+
+
+def fill_in(folder: Path, stage: str) -> None:
+    """Put something in the place of every placeholder, as the user is told to."""
+    for name in (".env", "server.json"):
+        path = folder / ".environments" / stage / name
+        path.write_text(re.sub(r"<[^>]+>", "vps.example.org", path.read_text()))
 
 
 def test_frontends_are_in_or_out_as_asked(shop: Path) -> None:

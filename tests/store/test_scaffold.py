@@ -68,8 +68,9 @@ def test_a_project_starts_with_a_stack_that_works_and_keeps_what_is_there(tmp_pa
     (tmp_path / ".gitignore").write_text("mine\n", encoding="utf-8")
     assert tmp_path / "stack.py" in folder.init("shop")
     assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
-    project = folder.project(folder.environment("prod"))
-    assert (project.name, sorted(project.services)) == ("shop", ["auth", "hasura", "hello", "redis"])
+    for env, more in (("dev", []), ("staging", []), ("prod", ["monitoring"])):
+        project = folder.project(folder.environment(env))
+        assert (project.name, sorted(project.services)) == ("shop", sorted(["auth", "hasura", "hello", "redis", *more]))
     assert folder.init("shop") == []
 
 
