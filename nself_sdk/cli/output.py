@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nself_sdk.deploy.facts import Finding as PreflightFinding
     from nself_sdk.deploy.health import ServiceHealth
     from nself_sdk.docker.engine import Finding
+    from nself_sdk.docker.setup import Preparation
     from nself_sdk.project import Context
 
 # Of the tool's own lines, those that begin a step of a build: the rest is for the error, if there is one.
@@ -150,6 +151,23 @@ def preflight(found: Iterable[PreflightFinding], *, as_json: bool) -> None:
         typer.echo(f"{typer.style(word.ljust(6), fg=colour)}  {finding.check.ljust(8)}  {_indented(finding.what)}")
         if finding.fix:
             typer.echo(f"{' ' * 18}-> {finding.fix}")
+
+
+def preparation(target: str, todo: Preparation) -> None:
+    """What a host has already, and every command that it still needs."""
+    typer.echo(f"{target}: {todo.distribution}")
+    for line in todo.present:
+        typer.echo(f"{typer.style('ok', fg='green')}  {line}")
+    if todo.steps:
+        typer.echo("to be done there, as root:")
+    for number, step in enumerate(todo.steps, 1):
+        typer.echo(f"\n{typer.style(str(number), fg='yellow')}   {step.what}")
+        for line in step.commands.splitlines():
+            typer.echo(f"      {line}")
+    if todo.steps:
+        typer.echo()
+    for line in todo.notes:
+        typer.echo(f"note: {line}")
 
 
 def _indented(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Self
 from nself_sdk import docker
 from nself_sdk.checks import check
 from nself_sdk.compose import ComposeFile
-from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running
+from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running, targets
 from nself_sdk.deploy.aiming import aimed
 from nself_sdk.deploy.facts import Finding
 from nself_sdk.deploy.findings import findings
@@ -85,16 +85,7 @@ class Deployment(RunningStack):
     @property
     def target(self) -> Target:
         """Where the engine is, from the environment's ``server.json``; this machine without one."""
-        server = self.folder.server(self.environment.name)
-        if server is None:
-            return Target()
-        return Target.parse(
-            server.url,
-            identity_file=server.identity_file,
-            known_hosts=server.known_hosts,
-            jump=server.jump,
-            socket=server.socket,
-        )
+        return targets.target(self.folder, self.environment)
 
     def plan(self) -> Plan:
         """What a deploy would change on the host now, and why. Nothing is changed by it.

@@ -27,7 +27,7 @@ from nself_sdk.docker.values import ExecResult
 from nself_sdk.errors import DriverError, HostUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CONNECT_SECONDS = 15
 _READY_SECONDS = 45.0  # for the whole way: name, connection, keys, the engine's first answer
@@ -144,6 +144,21 @@ class Forward:
 
     def ready(self) -> None:
         """See `Line.ready`."""
+        self._wait(lambda: self._socket.exists() and self._answers(_READY_SECONDS))
+
+    def logged_in(self) -> None:
+        """Wait until `shell` works, be there an engine or not; raises as `ready` does."""
+        self._wait(Path(self._control).exists)
+
+    def anew(self) -> bool:
+        """Whether another connection would get in now: the one that is open does not tell."""
+        try:
+            command = ssh_command(self._target, "-T", remote="true")
+            return run(command, environment=self._environment, timeout=2 * CONNECT_SECONDS).exit_code == 0
+        except DriverError:
+            return False
+
+    def _wait(self, is_open: Callable[[], bool]) -> None:
         from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed  # noqa: PLC0415 - only for ssh
 
         asking = Retrying(
@@ -152,13 +167,14 @@ class Forward:
             retry=retry_if_result(lambda answered: not answered),
             retry_error_callback=lambda _: False,
         )
-        if not asking(self._is_open):
-            raise ssh_failures.timed_out(self._target, _READY_SECONDS)
 
-    def _is_open(self) -> bool:
-        if (error := self.lost()) is not None:
-            raise error
-        return self._socket.exists() and self._answers(_READY_SECONDS)
+        def asked() -> bool:
+            if (error := self.lost()) is not None:
+                raise error
+            return is_open()
+
+        if not asking(asked):
+            raise ssh_failures.timed_out(self._target, _READY_SECONDS)
 
     def lost(self) -> HostUnreachableError | None:
         """See `Line.lost`."""

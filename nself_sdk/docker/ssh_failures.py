@@ -112,7 +112,8 @@ def refused(target: Target, log: str, seen: str) -> HostUnreachableError:
     if "client" in words:
         return _error(target, f"Docker is installed there, but no engine runs ({path} is missing)", start)
     if user:
-        return _error(target, f"there is no Docker ({path} is missing)", "install Docker on that host")
+        hint = "install Docker there: nself-sdk server init does it"
+        return _error(target, f"there is no Docker ({path} is missing)", hint)
     hint = f"check there that Docker runs, that the user may use {path}, and that sshd allows forwarding"
     return _error(target, f"the socket {path} cannot be opened", hint, log)
 
