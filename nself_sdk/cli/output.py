@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -175,12 +176,23 @@ def _indented(text: str) -> str:
     return text.replace("\n", f"\n{' ' * 18}")
 
 
+@contextlib.contextmanager
+def _for_whoever_reads() -> Generator[None]:
+    """That nobody reads this any more is no failure of the deploy; and what is still unwritten goes nowhere."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def report(deployment: Deployment, done: Report, *, as_json: bool = False) -> None:
     """How a deploy went, and where to look now. What went wrong beside it is said last, and is the exit code 1."""
-    if as_json:
-        typer.echo(json.dumps(done.document, indent=2))
-    else:
-        _report(deployment.context, done)
+    with _for_whoever_reads():
+        if as_json:
+            typer.echo(json.dumps(done.document, indent=2))
+        else:
+            _report(deployment.context, done)
     for flaw in done.flaws:
         typer.echo(f"but: {flaw}", err=True)
     if done.flaws:

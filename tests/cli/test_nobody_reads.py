@@ -1,0 +1,28 @@
+"""A reader that goes away changes nothing about how a deploy went, and is met without a word."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+REPORT = (
+    "from nself_sdk.cli import output\nwith output._for_whoever_reads(): print('x' * 200000)\nraise SystemExit({code})"
+)
+LIVE = (
+    "from nself_sdk.cli import output\nfrom nself_sdk.deploy import Progress\n"
+    "with output.Live() as live:\n"
+    "    for _ in range(9999): live(Progress('start', 'x' * 99))\n"
+    "raise SystemExit({code})"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("script", [REPORT, LIVE])
+def test_the_exit_code_is_the_deploys_own(script: str, code: int) -> None:
+    line = 'set -o pipefail; "$@" 2>&1 | true'
+    command = ["bash", "-c", line, "bash", sys.executable, "-c", script.format(code=code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
