@@ -80,7 +80,8 @@ class Nginx(Service):
             ports=_ports(environment),
             extra_hosts=["host.docker.internal:host-gateway"] if any(r.on_host for r in context.routes) else None,
             healthcheck=compose.Healthcheck.http("/healthz", 8080),
-            stop_grace_period="1m",
+            # From SIGQUIT on nobody listens: a WebSocket must not keep all others waiting for long.
+            stop_grace_period="10s",
             deploy=self.limits,
         ).replace(**_deploying(context))
         part = compose.ComposeFile(
