@@ -23,7 +23,7 @@ _INSIDE = 8080
 
 
 class FrontendApp(Service):
-    """A frontend, in the environments whose ``frontends`` is true: dev and staging, and prod only on request.
+    """A web application outside Docker, or its built files: in dev and staging, and in prod only on request.
 
     ``FrontendApp("web", port=3000, route="app")``: the edge asks port 3000 of the machine that runs Docker. There the
     program must listen on all addresses, not on 127.0.0.1 alone (``vite --host``, ``next dev -H 0.0.0.0``), and the

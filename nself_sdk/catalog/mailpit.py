@@ -25,7 +25,7 @@ SMTP_PORT = 1025
 
 
 class Mailpit(Service):
-    """A mail server that delivers nothing. Its messages are kept in memory, the newest ``max_messages`` of them.
+    """A mail server that delivers nothing, and shows what it got. It keeps the newest ``max_messages`` in memory.
 
     For dev and staging: where real e-mail is required, a check refuses it. Outside dev its pages are behind the
     operator's login, because they show sign-in links.

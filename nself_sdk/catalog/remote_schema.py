@@ -21,11 +21,12 @@ from nself_sdk.project import Context, Route, Secret, Service
 
 
 class RemoteSchema(Service):
-    """``RemoteSchema("app1", domain="api.app1.com")``: GraphQL at ``https://api.app1.com/v1/graphql``.
+    """One more GraphQL endpoint over the project's one database, at a domain of its own.
 
-    What it exposes is its own metadata, kept in a database of its own (``hasura_app1``) beside the project's; the
-    tables are those of the project's database. Its admin secret is its own too (``APP1_ADMIN_SECRET``); the tokens
-    of Auth are accepted everywhere. Event triggers belong to the main endpoint, `Hasura`, alone.
+    ``RemoteSchema("app1", domain="api.app1.com")`` answers at ``https://api.app1.com/v1/graphql``. What it exposes is
+    its own metadata, kept in a database of its own (``hasura_app1``) beside the project's; the tables are those of the
+    project's database. Its admin secret is its own too (``APP1_ADMIN_SECRET``); the tokens of Auth are accepted
+    everywhere. Event triggers belong to the main endpoint, `Hasura`, alone.
 
     In dev it also answers at ``https://app1-api.<domain>``. With ``tls="acme"`` its domain has a certificate of its
     own; with ``tls="own"`` the one of the environment must name it as well, among its subject alternative names.

@@ -23,7 +23,7 @@ def real_mail(file: ComposeFile, environment: Environment) -> Iterator[Problem]:
         return
     otherwise = "to do without real e-mail on purpose: REAL_MAIL_REQUIRED=false"
     for name in _running(file, "mailpit"):
-        fix = f"leave it out in {environment.name}; {otherwise}"
+        fix = f"leave it out in {environment.name}, or MAILPIT_ENABLED=false; {otherwise}"
         yield Problem(f"services.{name}", "catches all e-mail, so nobody would receive any", fix)
     for name, service in file.services.items():
         variables = service.environment_map

@@ -42,6 +42,7 @@ def create(
     *,
     base: Annotated[str, typer.Option(metavar="ENV", help="dev, staging or prod.")] = "staging",
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Its base domain.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Make an environment of your own, such as qa. Deploys nothing.
 
@@ -49,8 +50,13 @@ def create(
     """
     from nself_sdk.store import scaffold
 
-    for path in scaffold.environment(opened(context).path, name, base, domain):
+    made = scaffold.environment(opened(context).path, name, base, domain)
+    if as_json:
+        typer.echo(json.dumps([str(path) for path in made], indent=2))
+        return
+    for path in made:
         typer.echo(f"made {path}")
+    typer.echo(f"next: nself-sdk check {name}, or nself-sdk env switch {name}")
 
 
 @environments.command()
@@ -81,7 +87,10 @@ def diff(context: typer.Context, first: Name, second: Name, *, as_json: Json = F
     if as_json:
         typer.echo(json.dumps([{"name": name, first: one, second: other} for name, one, other in rows], indent=2))
         return
-    output.table(("variable", first, second), [(name, one or "", other or "") for name, one, other in rows])
+    if rows:
+        output.table(("variable", first, second), [(name, one or "", other or "") for name, one, other in rows])
+    else:
+        typer.echo(f"{first} and {second} say the same")
 
 
 @environments.command()
@@ -99,9 +108,10 @@ def validate(context: typer.Context, env: Environment = None, *, as_json: Json =
 
 
 @environments.command()
-def switch(context: typer.Context, env: Name) -> None:
+def switch(context: typer.Context, env: Name, *, as_json: Json = False) -> None:
     """Make an environment the current one: what commands mean when none is named. No other file is changed.
 
     Example: nself-sdk env switch staging
     """
-    typer.echo(f"current: {opened(context).switch(env)}")
+    current = opened(context).switch(env)
+    typer.echo(json.dumps({"current": current}) if as_json else f"current: {current}")

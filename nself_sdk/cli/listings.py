@@ -25,7 +25,8 @@ def services(*, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    output.table(("class", "variable", "for"), [(row["name"], row["variable"], row["purpose"]) for row in rows])
+    cells = [(row["name"], row["variable"] or "with others", row["purpose"]) for row in rows]
+    output.table(("class", "variable", "for"), cells)
 
 
 @app.command()

@@ -132,14 +132,17 @@ class ProjectFolder:
 
     def problems(self, context: Context) -> Iterator[Problem]:
         """What is wrong with an environment's variables, before anything is generated."""
-        environment = context.environment
-        if environment.name in self.environments:
-            yield from facts.problems(environment.profile, self.variables(environment.name))
-            named = self.server(environment.name)
-            if named and facts.is_placeholder(named.host):
-                path = self.home(environment.name) / "server.json"
-                fix = 'write "ssh://user@host", or "local" for this machine'
-                yield Problem(f"{path}: host", "is still to be named", fix)
+        if context.environment.name in self.environments:
+            yield from self.file_problems(context.environment)
+
+    def file_problems(self, environment: Environment) -> Iterator[Problem]:
+        """What is wrong with what an environment's files say."""
+        yield from facts.problems(environment.profile, self.variables(environment.name))
+        named = self.server(environment.name)
+        if named and facts.is_placeholder(named.host):
+            path = self.home(environment.name) / "server.json"
+            fix = 'write "ssh://user@host", or "local" for this machine'
+            yield Problem(f"{path}: host", "is still to be named", fix)
 
     def secret_problems(self, context: Context) -> Iterator[Problem]:
         """What is wrong with an environment's secrets and certificate; generates nothing."""

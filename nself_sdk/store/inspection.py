@@ -37,7 +37,8 @@ def environments(folder: ProjectFolder) -> list[Row]:
     rows: list[Row] = []
     for name in folder.environments:
         environment, server = folder.environment(name), folder.server(name)
-        host = server.url if server else "this machine"
+        named = server is None or not facts.is_placeholder(server.host)
+        host = (server.url if server else "this machine") if named else "still to be named"
         rows.append(Row(name, environment.profile, environment.domain, host, name == current))
     return rows
 
@@ -61,8 +62,7 @@ def differing(folder: ProjectFolder, first: str, second: str) -> list[tuple[str,
 def wrong(folder: ProjectFolder, name: str) -> Iterator[Problem]:
     """What is wrong with an environment's files, apart from the project."""
     try:
-        environment = folder.environment(name)
-        yield from facts.problems(environment.profile, folder.variables(name))
+        yield from folder.file_problems(folder.environment(name))
     except DeclarationError as error:
         yield from error.problems
     try:

@@ -174,6 +174,6 @@ class Entry:
 def listing() -> list[Entry]:
     """Every class of the catalog with its first sentence, by name."""
     return [
-        Entry(name, kind.enabled_by, (inspect.getdoc(kind) or "").partition("\n")[0])
+        Entry(name, kind.enabled_by, (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", ""))
         for name, kind in sorted(all_kinds().items())
     ]

@@ -37,9 +37,10 @@ TEN: tuple[type[Service], ...] = (
 
 
 class Monitoring(Service):
-    """All ten, with their defaults; to change one, add it yourself: ``Prometheus(retention="30d")``.
+    """Metrics, logs, traces, alerts and dashboards: all ten services, with their defaults.
 
-    Ten with Redis or without: the Redis Exporter has nothing to watch until a `Redis` is in the project.
+    To change one, add it yourself: ``Prometheus(retention="30d")``. Ten with Redis or without: the Redis Exporter has
+    nothing to watch until a `Redis` is in the project.
     """
 
     enabled_by: ClassVar[str] = "MONITORING_ENABLED"
