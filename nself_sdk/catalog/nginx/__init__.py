@@ -62,34 +62,31 @@ class Nginx(Service):
         return (CERTIFICATE, PRIVATE_KEY)
 
     def part(self, context: Context) -> compose.ComposeFile:
-        environment = context.environment
         logins = sorted({route.login for route in context.routes if route.login})
         texts = {f"{self.name}.conf": configuration(context)}
         configs = [compose.ServiceConfig(source=f"{self.name}.conf", target="/etc/nginx/nginx.conf")]
         if logins:
             texts[_SCRIPT] = _LOGINS.format(names=" ".join(logins))
             configs.append(compose.ServiceConfig(source=_SCRIPT, target=f"/docker-entrypoint.d/{_SCRIPT}", mode=0o755))
-        by_acme = acme.applies(environment)
-        secrets = [*([] if by_acme else [CERTIFICATE.name, PRIVATE_KEY.name]), *logins]
+        secrets = [*([] if acme.applies(context.environment) else [CERTIFICATE.name, PRIVATE_KEY.name]), *logins]
         service = compose.Service(
             image=self.image,
             environment=self.environment or None,
             secrets=secrets,
             configs=configs,
-            volumes=[f"{acme.VOLUME}:/etc/nginx/certificates:ro"] if by_acme else None,
-            ports=_ports(environment),
+            volumes=acme.mounts(context.environment),
+            ports=_ports(context.environment),
             extra_hosts=["host.docker.internal:host-gateway"] if any(r.on_host for r in context.routes) else None,
             healthcheck=compose.Healthcheck.http("/healthz", 8080),
             # From SIGQUIT on nobody listens: a WebSocket must not keep all others waiting for long.
             stop_grace_period="10s",
             deploy=self.limits,
         ).replace(**_deploying(context))
-        part = compose.ComposeFile(
+        return acme.part(context, self.name, self.acme_image, self.acme_memory) + compose.ComposeFile(
             services={self.name: service},
             configs={name: compose.Config.inline(text) for name, text in texts.items()},
             secrets={name: compose.Secret(environment=name) for name in secrets},
         )
-        return part + acme.part(context, self.name, self.acme_image, self.acme_memory) if by_acme else part
 
 
 def _ports(environment: Environment) -> list[compose.Port]:

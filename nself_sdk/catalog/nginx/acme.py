@@ -17,7 +17,7 @@ from nself_sdk.offers import CERTIFICATES
 from nself_sdk.project import Context
 
 NAME = "acme"
-VOLUME = "acme-certificates"
+_VOLUME = "acme-certificates"
 _SCRIPT = "/usr/local/bin/certificates"
 
 
@@ -26,8 +26,13 @@ def applies(environment: Environment) -> bool:
     return environment.tls == "acme"
 
 
+def mounts(environment: Environment) -> list[str] | None:
+    """Where Nginx finds the certificates."""
+    return [f"{_VOLUME}:/etc/nginx/certificates:ro"] if applies(environment) else None
+
+
 def part(context: Context, edge: str, image: str, memory: str) -> compose.ComposeFile:
-    """The service and its volumes.
+    """The service and its volumes; nothing where certificates come from elsewhere.
 
     Args:
         context: whose hosts get certificates.
@@ -35,8 +40,18 @@ def part(context: Context, edge: str, image: str, memory: str) -> compose.Compos
         image: certbot's.
         memory: the most that it may use.
     """
+    if not applies(context.environment):
+        return compose.ComposeFile()
     text = (Path(__file__).parent / "certificates.sh").read_text(encoding="utf-8")
-    service = compose.Service(
+    return compose.ComposeFile(
+        services={NAME: _service(context, edge, image, memory)},
+        volumes={f"{NAME}-data": compose.Volume(), _VOLUME: compose.Volume()},
+        configs={"certificates.sh": compose.Config.inline(text)},
+    )
+
+
+def _service(context: Context, edge: str, image: str, memory: str) -> compose.Service:
+    return compose.Service(
         image=image,
         init=True,
         entrypoint=[_SCRIPT, "forever"],
@@ -46,7 +61,7 @@ def part(context: Context, edge: str, image: str, memory: str) -> compose.Compos
             "HOSTS": " ".join(context.hosts),
         },
         configs=[compose.ServiceConfig(source="certificates.sh", target=_SCRIPT, mode=0o755)],
-        volumes=[f"{NAME}-data:/etc/letsencrypt", f"{VOLUME}:/certificates"],
+        volumes=[f"{NAME}-data:/etc/letsencrypt", f"{_VOLUME}:/certificates"],
         # A volume of the image's own, of which nothing is kept.
         tmpfs=["/var/lib/letsencrypt"],
         # The CA asks at the edge.
@@ -57,8 +72,3 @@ def part(context: Context, edge: str, image: str, memory: str) -> compose.Compos
         healthcheck=compose.Healthcheck.shell("find /tmp/alive -mmin -1500 | grep -q ."),
         deploy=compose.Deploy(resources=compose.Resources(limits=compose.Limits(memory=memory))),
     ).replace(**{CERTIFICATES: [_SCRIPT, "state"]})
-    return compose.ComposeFile(
-        services={NAME: service},
-        volumes={f"{NAME}-data": compose.Volume(), VOLUME: compose.Volume()},
-        configs={"certificates.sh": compose.Config.inline(text)},
-    )
