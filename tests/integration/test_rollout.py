@@ -27,6 +27,7 @@ from nself_sdk import (
 from nself_sdk.deploy import Probe, Request, lock, probing
 from nself_sdk.errors import LockedError, UnhealthyServiceError
 from nself_sdk.offers import Route
+from nself_sdk.plan import replicas
 from nself_sdk.store import ProjectFolder
 from nself_sdk.testing import NselfStack
 
@@ -62,12 +63,14 @@ BUSY_MS = 300
 JSON = {"Content-Type": "application/json"}
 
 
-def project(variables: dict[str, str] | None = None, *routes: Route, level: str = "info") -> Project:
+def project(variables: dict[str, str] | None = None, *routes: Route, level: str = "info", count: int = 1) -> Project:
     shop = (
         Project("shop")
         .add(Postgres(port=None, memory="512m"))
         .add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
-        .add(CustomService("hello", "fastapi-py", 8001, needs=["postgres"], environment=variables or {}))
+        .add(
+            CustomService("hello", "fastapi-py", 8001, needs=["postgres"], environment=variables or {}, replicas=count)
+        )
     )
     for route in routes:
         shop = shop.add(route)
@@ -80,9 +83,19 @@ def stack(images_of: Callable[..., None], tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("shop")
     ProjectFolder(folder).scaffold(project())
     add_to_code(folder, SLOW)
-    with NselfStack(project(), STAGING, folder=folder) as running:
+    with NselfStack(project(), STAGING, folder=folder, passes=[by_two]) as running:
         yield running
     assert remains(running.name) == {}
+
+
+def by_two(file: ComposeFile, _: Environment) -> ComposeFile:
+    """Replicas are replaced two at a time."""
+    services = {
+        name: service.replace(deploy=service.deploy.replace(update_config={"parallelism": 2}))
+        for name, service in file.services.items()
+        if service.deploy and replicas(service) > 1
+    }
+    return file.replace(services={**file.services, **services})
 
 
 def add_to_code(folder: Path, text: str) -> None:
@@ -126,7 +139,7 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 def test_a_deploy_loses_no_request_and_does_not_touch_the_database(stack: NselfStack) -> None:
     with probing(traffic(stack, 100)) as running:
-        time.sleep(10)
+        time.sleep(5)
     steady = running.report
     assert steady.lost == 0, str(steady)
 
@@ -256,6 +269,31 @@ def test_of_two_deploys_at_once_one_wins_and_the_other_knows_who(stack: NselfSta
     assert "is being deployed by" in refused[0]
     assert "(first)" in refused[0] or "(second)" in refused[0]
     assert lock.holder(stack.deployment.driver, stack.name) is None
+
+
+def test_four_replicas_roll_two_at_a_time_and_never_fewer_than_four_serve(stack: NselfStack) -> None:
+    stack.changed(project({"GREETING": "v4"}, level="debug", count=4)).deploy()
+    before = {container.id for container in containers(stack, "hello")}
+    deployment = stack.changed(project({"GREETING": "v5"}, level="debug", count=4))
+    filters = [f"label=com.docker.compose.{key}" for key in (f"project={stack.name}", "service=hello")]
+    healthy = ["ps", "-q", *(f"--filter={one}" for one in (*filters, "health=healthy"))]
+    counts, done = list[int](), threading.Event()
+
+    def count() -> None:
+        while not done.wait(0.2):
+            counts.append(len(docker(*healthy).split()))
+
+    counting = threading.Thread(target=count)
+    with probing(stack.probe(Request(stack.url("hello")), rate=30)) as running:
+        counting.start()
+        deployment.deploy()
+    done.set()
+    counting.join()
+    after = {container.id for container in containers(stack, "hello")}
+    assert running.report.lost == 0, str(running.report)
+    assert (min(counts), max(counts)) == (4, 6)
+    assert len(after) == 4
+    assert not before & after
 
 
 def containers(stack: NselfStack, service: str) -> list[Container]:
