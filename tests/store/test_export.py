@@ -96,3 +96,82 @@ def test_what_no_variable_says_is_named_and_nothing_is_written(tmp_path: Path) -
         export.write(ProjectFolder(source), tmp_path / "env")
     assert sorted(problem.where for problem in caught.value.problems) == ["a", "cache.name"]
     assert not (tmp_path / "env").exists()
+
+
+DEMO = """\
+PROJECT_NAME=demo-app
+BASE_DOMAIN=local.demo.org
+STAGING_DOMAIN=staging.demo.org
+PROD_DOMAIN=demo.org
+POSTGRES_USER=postgres
+POSTGRES_DB=demo_db
+POSTGRES_MEMORY=4G
+POSTGRES_MAX_CONNECTIONS=200
+HASURA_GRAPHQL_UNAUTHORIZED_ROLE=anonymous
+HASURA_GRAPHQL_CORS_DOMAIN='https://*.demo.org'
+HASURA_ROUTE=api
+AUTH_CLIENT_URL=http://localhost:3000
+AUTH_EMAIL_VERIFICATION_REQUIRED=false
+AUTH_MFA_ENABLED=true
+NSELF_ADMIN_ENABLED=true
+MINIO_ENABLED=true
+MINIO_ROOT_USER=minioadmin
+MINIO_DEFAULT_BUCKETS=uploads,public,private,temp,mlflow-artifacts
+REDIS_ENABLED=true
+REDIS_MEMORY=1G
+FUNCTIONS_ENABLED=true
+MLFLOW_ENABLED=true
+MAILPIT_ENABLED=true
+MEILISEARCH_ENABLED=true
+MONITORING_ENABLED=true
+GRAFANA_ROUTE=metrics
+ALERTMANAGER_ROUTE=alerts
+PROMETHEUS_RETENTION_TIME=30d
+CS_1=express_api:express-js:8001 # order processing
+CS_1_ROUTE=express-api
+CS_1_REPLICAS=2
+CS_1_PROD_ROUTE=api.v1
+CS_1_RATE_LIMIT=100
+CS_2=worker:nestjs:8002
+CS_2_PUBLIC=false
+CS_2_QUEUE_NAME=demo-jobs
+CS_2_NEEDS=redis
+CS_3=stream:express-js:8003
+CS_3_WEBSOCKET=true
+CS_3_ENV=A=1,B=$x
+CS_4=python_api:fastapi:8004
+CS_4_ROUTE=ml-api
+CS_4_HEALTHCHECK=/health
+CS_4_MEMORY=1G
+CS_4_CPU=0.5
+FRONTEND_APP_1_NAME=app1
+FRONTEND_APP_1_PORT=3000
+FRONTEND_APP_1_ROUTE=app1
+FRONTEND_APP_2_NAME=app2
+FRONTEND_APP_2_PORT=3001
+FRONTEND_APP_2_DIST=frontend/app2/dist
+REMOTE_SCHEMA_1_NAME=shop1
+REMOTE_SCHEMA_1_DOMAIN=api.shop1.com
+INTERNAL_ROUTE_1_SUBDOMAIN=live
+INTERNAL_ROUTE_1_TARGET=stream:8003
+INTERNAL_ROUTE_1_WEBSOCKET=true
+DEBUG=false
+"""
+
+
+def test_a_demo_with_everything_renders_the_same_bytes_in_all_its_forms(tmp_path: Path) -> None:
+    source = tmp_path / "nself"
+    (source / ".environments" / "prod").mkdir(parents=True)
+    (source / ".env").write_text(DEMO, encoding="utf-8")
+    prod = "NSELF_ADMIN_ENABLED=false\nMAILPIT_ENABLED=false\nAUTH_SMTP_HOST=smtp.demo.org\nLOG_LEVEL=warn\n"
+    (source / ".environments/prod/.env").write_text(prod, encoding="utf-8")
+    wanted = rendered(ProjectFolder(source))
+    lines = [set(text.splitlines()) for text in wanted]
+    assert all({"  prometheus:", "  shop1:", "  express-api:"} <= found for found in lines)
+    assert ["  mailpit:" in found for found in lines] == [True, True, False]
+    forms = {"python": source, "env": tmp_path / "python", "again": tmp_path / "env"}
+    for target, from_ in forms.items():
+        export.write(ProjectFolder(from_), tmp_path / target)
+        assert rendered(ProjectFolder(tmp_path / target)) == wanted
+    assert (tmp_path / "python" / "stack.py").exists()
+    assert not (tmp_path / "env" / "stack.py").exists()
