@@ -128,10 +128,10 @@ def _upgrade(  # noqa: PLR0913 - each is a word of the commands
         made,
         f"docker run -d --name {new} -e POSTGRES_PASSWORD=until-restored -v {volume}:{folder} {after[0]}",
         f"docker exec {new} sh -c 'until pg_isready -q -h 127.0.0.1; do sleep 1; done'",
-        f"docker exec -i {new} psql -q -U postgres < {dump}",
-        f"docker stop --time 120 {new} && docker rm {new}",
+        f"docker exec -i {new} psql -q -o /dev/null -U postgres < {dump}  # it says that the role postgres exists",
+        f"docker stop -t 120 {new} && docker rm {new}",
         f"nself-sdk deploy {environment}"
-        + (f" (with the volume at {folder}, where {after[1]} looks)" if moved else ""),
+        + (f"  # with the volume at {folder}, where {after[1]} looks" if moved else ""),
     ]
 
 
