@@ -91,7 +91,7 @@ class Shop:
 def _of_two_services(shop: Shop) -> Iterator[Row]:
     handshakes = shop.vps.connections()
     seen = shop.under_traffic(lambda: _deploy(shop, 1), REQUESTS)
-    yield "deploy of 2 services and a route: requests lost", seen.whole.lost, 0
+    yield "deploy of 2 services, a route: requests lost", seen.whole.lost, 0
     yield "  of so many", seen.whole.requests, NO_TARGET
     yield "  ssh handshakes", shop.vps.connections() - handshakes, 1
     yield "  p99 during it / steady", seen.slower, 3
