@@ -94,7 +94,7 @@ def test_every_host_has_a_certificate_of_its_own_the_full_domain_of_a_remote_sch
 
 def test_the_cas_questions_are_answered_in_the_clear_and_all_else_goes_to_https(tmp_path: Path) -> None:
     [plain] = [s for s in servers(rendered("prod"), tmp_path) if s["listen"] == [["80"]]]
-    assert plain["location"] == [["^~", "/.well-known/acme-challenge/"], ["/"]]
+    assert plain["location"] == [["^~", "/.well-known/acme-challenge/"], ["@nothing"], ["/"]]
     assert "return" not in plain
     assert len(plain["server_name"][0]) == len(SHOP.context(place("prod")).hosts)
 

@@ -186,6 +186,8 @@ def test_each_host_gets_a_certificate_of_its_own_and_answers_over_verified_tls(
 def test_plain_http_still_leads_to_https(edge: Edge) -> None:
     answer = edge.request("GET", HOSTS[0], "/v1/version", tls=False)
     assert (answer.status, answer.headers["Location"]) == (308, f"https://{HOSTS[0]}:{edge.port}/v1/version")
+    # Who comes at another time and asks finds nothing, and is no error of ours.
+    assert edge.request("GET", HOSTS[0], "/.well-known/acme-challenge/x", tls=False).status == 404
 
 
 def test_keys_are_for_nginx_and_the_account_is_for_certbot_alone(deployment: Deployment, edge: Edge) -> None:
