@@ -243,7 +243,7 @@ class Deployment(RunningStack):
     def _probed(self, probe: Probe | None, report: Report) -> AbstractContextManager[object]:
         def told(seen: ProbeReport) -> None:
             report.probe = seen
-            report.flaws += [f"of the probe's traffic was lost: {seen.lost}"] if seen.lost else []
+            report.flaws += [f"{seen.lost} of the probe's requests and sockets were lost"] if seen.lost else []
             self._tell(Progress("probe", str(seen)))
 
         return probing(probe, told) if probe else nullcontext()

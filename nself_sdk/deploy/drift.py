@@ -51,7 +51,7 @@ class Drift(Model):
         if not self.differences:
             return f"{head}: as release {self.release} left it"
         lines = (f"  {difference}" for difference in self.differences)
-        return "\n".join([f"{head}: {len(self.differences)} differ from release {self.release}", *lines])
+        return "\n".join([f"{head}: not as release {self.release} left it", *lines])
 
 
 def drift(driver: Driver, project: str, environment: str) -> Drift:
