@@ -85,22 +85,22 @@ def _make(folder: Path, hosts: Sequence[str]) -> None:
     envfiles.write_private(folder / "fullchain.pem", _text(leaf) + _text(ca))
 
 
-def read(folder: Path) -> tuple[str, str]:
+def read(folder: Path, hosts: Sequence[str] = ()) -> tuple[str, str]:
     """The certificate chain and the private key, as PEM texts.
 
     Raises:
-        SecretError: one of the two files is missing, or they do not belong together.
+        SecretError: one of the two files is missing, they do not belong together, or a host is not named in them.
     """
     chain, key = folder / "fullchain.pem", folder / "privkey.pem"
     if missing := [str(path) for path in (chain, key) if not path.is_file()]:
         fix = "put your certificate there, or write TLS=acme (Let's Encrypt) or local-ca into the environment's .env"
         raise SecretError(f"there is no {' and no '.join(missing)}", fix)
     texts = envfiles.read_text(chain), envfiles.read_text(key)
-    _refuse_strangers(chain, *texts)
+    _refuse_strangers(chain, *texts, hosts)
     return texts
 
 
-def _refuse_strangers(where: Path, chain: str, key: str) -> None:
+def _refuse_strangers(where: Path, chain: str, key: str, hosts: Sequence[str]) -> None:
     try:
         leaf = x509.load_pem_x509_certificates(chain.encode())[0]
         private = load_pem_private_key(key.encode(), password=None)
@@ -110,6 +110,16 @@ def _refuse_strangers(where: Path, chain: str, key: str) -> None:
         raise SecretError(f"{where}: the certificate is not for the key beside it", "put the pair there")
     if leaf.not_valid_after_utc < datetime.now(UTC):
         raise SecretError(f"{where}: the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}", "renew it")
+    if unnamed := _unnamed(leaf, hosts):
+        fix = f"get one that names them all, or has a wildcard such as *.{unnamed[0].partition('.')[2]}"
+        raise SecretError(f"{where}: the certificate is not for {', '.join(unnamed)}", fix)
+
+
+def _unnamed(leaf: x509.Certificate, hosts: Sequence[str]) -> list[str]:
+    """The hosts that a certificate does not cover; a wildcard stands for one label (RFC 6125, 6.4.3)."""
+    found = [each.value for each in leaf.extensions if isinstance(each.value, x509.SubjectAlternativeName)]
+    names = {name.lower() for each in found for name in each.get_values_for_type(x509.DNSName)}
+    return [host for host in hosts if names.isdisjoint({host, f"*.{host.partition('.')[2]}"})]
 
 
 def _is_good(folder: Path, hosts: Sequence[str]) -> bool:

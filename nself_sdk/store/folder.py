@@ -212,7 +212,7 @@ class ProjectFolder:
         folder = self.home(context.environment.name) / "tls"
         if context.environment.tls == "local-ca":
             certificates.ensure_local(folder, context.hosts)
-        return certificates.read(folder)
+        return certificates.read(folder, context.hosts)
 
     def _not_honoured(self, variables: tuple[Variable, ...]) -> str:
         named = ", ".join(f"{v.name} ({_shown(v.file, self.path)}:{v.line})" for v in variables)

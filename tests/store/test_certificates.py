@@ -176,3 +176,16 @@ def test_two_processes_at_once_make_one_authority(tmp_path: Path) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     assert {handshake(folder, "api.localhost") for folder in folders} == {"ok"}
+
+
+def test_hosts_that_the_certificate_does_not_name_are_said(folder: Path) -> None:
+    assert certificates.read(folder, HOSTS) == certificates.read(folder)
+    with pytest.raises(SecretError, match=r"is not for shop\.localhost, api\.app1\.com\n  get one that names them all"):
+        certificates.read(folder, [*HOSTS, "shop.localhost", "api.app1.com"])
+
+
+def test_a_wildcard_stands_for_one_label(tmp_path: Path) -> None:
+    certificates.ensure_local(tmp_path / "wild", ["*.example.org"])
+    certificates.read(tmp_path / "wild", ["api.example.org"])
+    with pytest.raises(SecretError, match=r"is not for example\.org, a\.api\.example\.org"):
+        certificates.read(tmp_path / "wild", ["api.example.org", "example.org", "a.api.example.org"])
