@@ -47,11 +47,13 @@ def provide(
         tell(Progress("images", text, raw=True))
 
     references = {name: image_of(file, name) for name in file.services}
-    missing = {name: reference for name, reference in references.items() if target.image(reference) is None}
+    held = target.held(references.values())
+    missing = {name: reference for name, reference in references.items() if reference not in held}
     built = {name: missing[name] for name in missing if file.services[name].build is not None}
     builder = here or target
-    if absent := [name for name, reference in built.items() if builder.image(reference) is None]:
-        builder.compose(stack, "build", *absent, on_line=line)
+    # A service and its jobs share an image: it is built once.
+    if absent := {reference: name for name, reference in built.items() if builder.image(reference) is None}:
+        builder.compose(stack, "build", *absent.values(), on_line=line)
     if here is not None:
         missing = _carry(here, target, missing, tell)
     if pulled := {name: reference for name, reference in missing.items() if name not in built}:

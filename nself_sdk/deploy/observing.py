@@ -15,8 +15,8 @@ def wanted(driver: Driver, stack: Stack, file: ComposeFile, environment: str) ->
     """The file, with what only Compose, the host's images and the secrets know about it."""
     hashes = dict(line.split() for line in driver.compose(stack, "config", "--hash", "*").splitlines() if line)
     references = {name: image_of(file, name) for name in file.services}
-    ids = {reference: driver.image(reference) for reference in sorted(set(references.values()))}
-    images = {name: found.id if (found := ids[reference]) else None for name, reference in references.items()}
+    held = driver.held(references.values())
+    images = {name: held[reference].id if reference in held else None for name, reference in references.items()}
     suffix = "_FINGERPRINT"
     marks = {name.removesuffix(suffix): mark for name, mark in stack.variables.items() if name.endswith(suffix)}
     reloads = {name: reloadable(file, name, stack.secrets) for name in file.services}
