@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,6 @@ from nself_sdk.store import ProjectFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from nself_sdk.deploy import Progress
 
@@ -83,6 +84,17 @@ def test_they_run_from_a_folder_without_a_stack_py(tmp_path: Path) -> None:
     folder = ProjectFolder(tmp_path)
     Deployment(folder.project(STAGING), STAGING, folder, driver=FakeHost()).deploy()
     assert told(tmp_path, "post-deploy")["NSELF_PROJECT"] == "shop"
+
+
+def test_the_documentation_names_every_fact_and_no_other(tmp_path: Path) -> None:
+    told: set[str] = set()
+    hooks = dict.fromkeys(("pre-deploy", "post-deploy", "on-failure"), told.update)
+    deployment(tmp_path, host := FakeHost(), hooks=hooks).deploy()
+    host.answer("compose", DriverError("no"))
+    with pytest.raises(DriverError):
+        deployment(tmp_path, host, "debug", hooks=hooks).deploy()
+    text = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"NSELF_[A-Z]+", text)) == told
 
 
 def refuses(_: Mapping[str, str]) -> None:
