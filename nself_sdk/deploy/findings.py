@@ -206,25 +206,30 @@ def resolving(facts: Facts, _: ComposeFile, __: Environment) -> Iterator[Finding
         yield Finding("dns", "ok", f"{_listed(good)}: the host")
 
 
-def pinned(_: Facts, file: ComposeFile, __: Environment) -> Iterator[Finding]:
-    """Images name one version. A tag with one number, or none, is moved to other versions by its publisher."""
+def pinned(_: Facts, file: ComposeFile, environment: Environment) -> Iterator[Finding]:
+    """Images name one version. A tag with one number, or none, is moved to other versions by its publisher.
+
+    In dev that, and what is not committed yet, is as it should be.
+    """
     images = {service.image or "" for service in file.services.values() if service.build is None}
     moving = [image for image in images if image and not _PINNED.search(image)]
-    if moving:
+    if moving and environment.profile != "dev":
         yield Finding("pins", "warning", f"not pinned: {_listed(moving)}", "name a whole version, or a digest")
     else:
-        yield Finding("pins", "ok", "every image names a version")
+        yield Finding(
+            "pins", "ok", f"not needed in dev: {_listed(moving)}" if moving else "every image names a version"
+        )
 
 
-def committed(facts: Facts, _: ComposeFile, __: Environment) -> Iterator[Finding]:
+def committed(facts: Facts, _: ComposeFile, environment: Environment) -> Iterator[Finding]:
     """The release will be what its commit says."""
     if not facts.commit:
         yield Finding("git", "ok", "no commit: releases will name no revision")
-    elif facts.dirty:
+    elif facts.dirty and environment.profile != "dev":
         what = f"uncommitted changes: the release will not be what {facts.commit[:8]} says"
         yield Finding("git", "warning", what, "commit them first, to know later what runs")
     else:
-        yield Finding("git", "ok", facts.commit[:8])
+        yield Finding("git", "ok", facts.commit[:8] + (" and changes" if facts.dirty else ""))
 
 
 def _judged(check: str, verdict: Verdict, what: str, fix: str) -> Finding:

@@ -181,6 +181,13 @@ def test_a_tag_that_its_publisher_moves_is_not_pinned(image: str, is_pinned: boo
     assert (found(held, file) == []) is is_pinned
 
 
+def test_in_dev_nothing_need_be_pinned_or_committed() -> None:
+    file = ComposeFile.model_validate({"name": "a", "services": {"one": {"image": "postgres:16"}}})
+    facts = replace(GOOD, held={"postgres:16": IMAGE}, dirty=True)
+    assert found(facts, file, Environment.named("dev")) == []
+    assert [line.split(":")[0] for line in found(facts, file)] == ["warning pins", "warning git"]
+
+
 def test_a_platform_that_the_file_names_is_the_users_will() -> None:
     emulated = FILE.map_services(lambda _, service: service.replace(platform="linux/amd64"))
     assert found(engine(architecture="arm64"), emulated) == []
