@@ -23,7 +23,7 @@ def faulty_vps(rig_images: Callable[..., object]) -> Iterator[Vps]:
     from rig.vps import vps as host
 
     rig_images(*(image for image in IMAGES if not image.startswith("nself-rig")))
-    ensure_recipes(("site",))
+    ensure_recipes(("versioned",))
     with host() as found:
         found.load(*IMAGES)
         yield found

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rig.vps import Vps
 
 POSTGRES, REDIS, NGINX = "postgres:16.15-alpine3.24", "redis:7.2.16-alpine3.21", "nginx:1.30.6-alpine"
-SITE = recipe("site").tag
+SITE = recipe("versioned").tag
 IMAGES = (POSTGRES, REDIS, NGINX, SITE)
 DOMAIN = "staging.example.com"
 #: Services that a deploy may be asked to change; Postgres is changed only where a test says so.

@@ -36,6 +36,7 @@ def failing(shop: Shop, site: dict[str, Any], *words: str, options: tuple[str, .
     check(wrong, data(shop, before), availability(prober, old, new))
 
 
+@pytest.mark.long
 def test_an_image_that_crashes_never_serves(shop: Shop) -> None:
     failing(shop, CRASHES, "site: ", "cannot open the ledger", "nself-sdk logs site --env staging")
 

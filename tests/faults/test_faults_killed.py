@@ -78,7 +78,7 @@ def killed(shop: Shop, line: str, delay: float) -> None:
     check(wrong, data(shop, before), availability(prober, old, new), lock(shop))
 
 
-@pytest.mark.parametrize(("line", "delay"), [(r"redis: replacing", 0.3), (r"site: draining", 0)])
+@pytest.mark.parametrize(("line", "delay"), [(r"redis: replacing", 0.3)])
 def test_a_deploy_that_is_killed_hurts_nothing_and_the_next_one_ends_it(shop: Shop, line: str, delay: float) -> None:
     shop.hurried = True
     killed(shop, line, delay)

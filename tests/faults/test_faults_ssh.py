@@ -45,11 +45,6 @@ def cut(shop: Shop, proxied: Proxy, line: str) -> None:
     check(wrong, data(shop, before), availability(prober, old, new), lock(shop))
 
 
-def test_a_connection_that_is_cut_is_told_and_the_next_deploy_goes_on(shop: Shop, proxied: Proxy) -> None:
-    shop.hurried = True
-    cut(shop, proxied, r"site: starting")
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("line", CUTS)
 def test_a_connection_that_is_cut_at_any_phase_hurts_nothing(shop: Shop, proxied: Proxy, line: str) -> None:
@@ -107,6 +102,7 @@ def refused(shop: Shop, *words: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_sshd_that_forwards_no_sockets_is_told(shop: Shop) -> None:
     with shop.host.sshd(AllowStreamLocalForwarding="no"):
         refused(shop, "AllowStreamLocalForwarding")
