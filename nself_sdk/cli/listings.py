@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -14,19 +15,25 @@ from nself_sdk.cli.shared import Environment, Frontends, Json, app, declared
 
 
 @app.command()
-def services(*, as_json: Json = False) -> None:
-    """Show every service of the catalog, what it is for, and the variable that adds it.
+def services(
+    name: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="One of them, with its variables.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show every service of the catalog, what it is for, and the variable that adds it; of one, all its variables.
 
-    Example: nself-sdk services
+    Example: nself-sdk services redis
     """
     from nself_sdk.store import kinds
 
-    rows = [asdict(entry) for entry in kinds.listing()]
+    found = [kinds.entry(name)] if name else kinds.listing()
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([asdict(entry) for entry in found], indent=2))
         return
-    cells = [(row["name"], row["variable"] or "with others", row["purpose"]) for row in rows]
-    output.table(("class", "variable", "for"), cells)
+    output.table(("class", "variable", "for"), [(e.name, e.variable or "with others", e.purpose) for e in found])
+    if name and found[0].variables:
+        typer.echo()
+        output.table(("variable", "sets"), [*found[0].variables.items()])
 
 
 @app.command()

@@ -16,7 +16,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from nself_sdk import catalog
-from nself_sdk.model import Model
+from nself_sdk.errors import DeclarationError, Problem
+from nself_sdk.model import Model, did_you_mean
 from nself_sdk.project import Service
 from nself_sdk.store.envfiles import Variable
 
@@ -169,11 +170,30 @@ class Entry:
     name: str
     variable: str
     purpose: str
+    #: The variables that shape it, and the field that each sets.
+    variables: dict[str, str]
 
 
 def listing() -> list[Entry]:
     """Every class of the catalog with its first sentence, by name."""
-    return [
-        Entry(name, kind.enabled_by, (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", ""))
-        for name, kind in sorted(all_kinds().items())
-    ]
+    return [_entry(name, kind) for name, kind in sorted(all_kinds().items())]
+
+
+def entry(word: str) -> Entry:
+    """The class of that name, however it is written: ``postgres-exporter`` is PostgresExporter.
+
+    Raises:
+        DeclarationError: there is none.
+    """
+    known = {name.lower(): name for name in all_kinds()}
+    if name := known.get(re.sub(r"[-_ ]", "", word).lower()):
+        return _entry(name, all_kinds()[name])
+    fix = did_you_mean(word.lower(), list(known))
+    raise DeclarationError(Problem("service", f"there is no {word!r} in the catalog", fix))
+
+
+def _entry(name: str, kind: type[Service]) -> Entry:
+    first = numbered().get(name, "")
+    words = {f"{first}N_{variable}" if first else variable: path for variable, path in variables(kind).items()}
+    purpose = (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "")
+    return Entry(name, kind.enabled_by, purpose, words)

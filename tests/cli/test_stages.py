@@ -18,7 +18,15 @@ from nself_sdk import FrontendApp, Hasura, Project
 project = Project("shop").add(Hasura()).add(FrontendApp("web", port=3000, route="app"))
 """
 SAYS_NO = "MONITORING_REQUIRED=false\nTLS=local-ca\n"
-LISTINGS = (["services"], ["templates"], ["urls"], ["env", "list"], ["env", "show"], ["env", "diff", "dev", "prod"])
+LISTINGS = (
+    ["services"],
+    ["services", "postgres-exporter"],
+    ["templates"],
+    ["urls"],
+    ["env", "list"],
+    ["env", "show"],
+    ["env", "diff", "dev", "prod"],
+)
 
 
 @pytest.fixture
