@@ -28,7 +28,7 @@ def once(file: ComposeFile) -> frozenset[str]:
 
 
 def ordered(file: ComposeFile) -> list[str]:
-    """The services, each after those that it depends on; the edge last.
+    """The services, each after those that it depends on; the edge last, but for what depends on it.
 
     Jobs that run once come as early as what they need allows: before anything else is replaced. After each stage of
     other jobs comes all that need not wait for the next one. A new route is announced when who answers it is there.
@@ -36,11 +36,14 @@ def ordered(file: ComposeFile) -> list[str]:
     waits = {name: sorted(service.depends_on_map) for name, service in sorted(file.services.items())}
     names = list(TopologicalSorter(waits).static_order())
     early, done, stage = _needed(once(file), waits), jobs(file), dict[str, int]()
+    late = {name: int(EDGE in service.extensions) for name, service in file.services.items()}
     for name in names:
+        after = [late[before] + 1 for before in waits.get(name, ()) if late[before]]
+        late[name] = max([late.get(name, 0), *after])
         stage[name] = max((stage[before] + (before in done) for before in waits.get(name, ())), default=0)
 
-    def place(name: str) -> tuple[bool, bool, int, bool]:
-        return EDGE in file.services[name].extensions, name not in early, stage[name], name in done
+    def place(name: str) -> tuple[int, bool, int, bool]:
+        return late[name], name not in early, stage[name], name in done
 
     return sorted(names, key=place)
 

@@ -17,6 +17,7 @@ from rig.shell import docker
 from nself_sdk import ComposeFile, Environment, FrontendApp, Hasura, Monitoring, Project, RemoteSchema, Route, render
 from nself_sdk.catalog.nginx import acme
 from nself_sdk.checks import problems
+from nself_sdk.jobs import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,6 +135,8 @@ def test_a_new_host_replaces_who_fetches_certificates_and_lets_nginx_reload() ->
     changed = {name for name, s in after.services.items() if s != before.services[name]}
     assert changed == {"acme"}
     assert after.configs["nginx.conf"] != before.configs["nginx.conf"]
+    # The CA asks at the edge, which must know the new host by then.
+    assert ordered(after)[-2:] == ["nginx", "acme"]
 
 
 @pytest.mark.docker

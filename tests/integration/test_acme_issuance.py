@@ -16,6 +16,7 @@ from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Postgres, Pr
 from nself_sdk.compose import Config, Healthcheck, Service, ServiceConfig
 from nself_sdk.deploy import Probe, Request, probing
 from nself_sdk.deploy.certificates import Certificate
+from nself_sdk.offers import Route
 from nself_sdk.store import ProjectFolder, certificates
 from nself_sdk.testing import Edge
 from nself_sdk.testing.stack import free_ports
@@ -203,6 +204,21 @@ def test_a_second_deploy_changes_nothing_and_asks_for_nothing(deployment: Deploy
     report = deployment.deploy()
     assert (report.plan and report.plan.pending, report.flaws) == ((), [])
     assert certbot(deployment, HOSTS[0]) == 0
+    assert served(edge, HOSTS[0]).serial_number == before
+
+
+def test_a_new_host_is_known_to_the_edge_before_the_ca_asks_for_it(deployment: Deployment, edge: Edge) -> None:
+    project, place = deployment.project, deployment.environment
+    before, host = served(edge, HOSTS[0]).serial_number, "also.staging.shop.test"
+    tell_dns(deployment, host, address(deployment, "nginx"))
+    project.routes.append(Route(name="also", service="hasura", port=8080))
+    try:
+        passes = (trusting(certificates.authority_certificate().read_text()),)
+        with Deployment(project, place, deployment.folder, passes=passes, driver=deployment.driver) as more:
+            assert more.deploy().flaws == []
+    finally:
+        project.routes.clear()
+    assert edge.request("GET", host, "/healthz").status == 200
     assert served(edge, HOSTS[0]).serial_number == before
 
 
