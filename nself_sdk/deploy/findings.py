@@ -42,8 +42,8 @@ def reached(facts: Facts, _: ComposeFile, __: Environment) -> Iterator[Finding]:
 def new_enough(facts: Facts, _: ComposeFile, environment: Environment) -> Iterator[Finding]:
     """Engine and Compose know what is rendered.
 
-    ``start_interval`` came with engine 25 and Compose 2.20
-    (https://docs.docker.com/reference/compose-file/services/#healthcheck); we test from Compose 2.24 on.
+    ``start_interval`` needs engine 25 and a Compose that hands it on; older ones refuse the file
+    (https://docs.docker.com/reference/compose-file/services/#healthcheck). The minimums are those of ``doctor``.
     """
     engine = facts.engine
     if engine is None:
