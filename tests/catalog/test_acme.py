@@ -252,6 +252,12 @@ def test_where_all_is_well_it_looks_twice_a_day(certbot: str) -> None:
 
 
 @pytest.mark.docker
+def test_what_another_ca_issued_is_not_taken_for_what_was_asked_for(certbot: str) -> None:
+    script = "touch /tmp/dns; certificates >/dev/null; rm -r /tmp/tried; DIRECTORY=https://two.example.org/dir"
+    assert told(certbot, f"{script} certificates state") == ["waiting api.example.org", "waiting late.example.org"]
+
+
+@pytest.mark.docker
 def test_one_ca_does_not_renew_what_another_issued(certbot: str) -> None:
     script = (
         "certificates >/dev/null; DIRECTORY=https://two.example.org/dir certificates >/dev/null; ls /etc/letsencrypt"

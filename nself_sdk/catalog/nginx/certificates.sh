@@ -36,9 +36,11 @@ hand_over() {
     chgrp 101 /certificates/.next && chmod 440 /certificates/.next && mv /certificates/.next "/certificates/$1.pem"
 }
 
-# Whether nginx has a certificate that clients accept today.
+# Whether nginx has a certificate that is valid today, and this CA has given one: what another CA gave is served on, but
+# is not what was asked for.
 has() {
-    openssl x509 -checkend 0 -noout -in "/certificates/$1.pem" >/dev/null 2>&1
+    [ -e "$home/live/$1/fullchain.pem" ] &&
+        openssl x509 -checkend 0 -noout -in "/certificates/$1.pem" >/dev/null 2>&1
 }
 
 round() (
