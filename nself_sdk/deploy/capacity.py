@@ -10,7 +10,7 @@ from nself_sdk.compose import ComposeFile, Network
 from nself_sdk.compose.networks import Ipam
 
 #: Files that an image of an interpreted language easily has.
-INODES = 50_000
+INODES = 10_000
 _MB = 2**20
 _MARGIN = 512 * _MB
 _COMFORT = 2048 * _MB
@@ -37,14 +37,15 @@ class Need:
     wanted: int
 
 
-def disk(carried: int, unknown: int) -> Need:
+def disk(carried: int, unknown: int, *, holds_some: bool) -> Need:
     """What images need on the host: of `carried` the bytes are known, `unknown` counts those of unknown size.
 
-    A stream of images is unpacked beside its own copy, so what is carried counts twice. Databases, logs and the
+    A stream of images is unpacked beside its own copy, so what is carried counts twice. Of a host that holds some of
+    the file's images nobody knows how many layers it lacks: then that is only wanted. Databases, logs and the
     containers' own files need a margin at any time.
     """
-    least = 2 * carried + _MARGIN
-    return Need(least, least + unknown * _UNKNOWN + (_COMFORT - _MARGIN))
+    least = _MARGIN + (0 if holds_some else 2 * carried)
+    return Need(least, 2 * carried + unknown * _UNKNOWN + _COMFORT)
 
 
 def networks(file: ComposeFile) -> set[str]:

@@ -131,10 +131,14 @@ def roomy(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
         yield Finding("disk", "unseen", f"how much is free at {root} cannot be seen")
         return
     missing = {image_of(file, name) for name in file.services} - set(facts.held)
-    need = capacity.disk(sum(image.size for image in facts.here.values()), len(missing - set(facts.here)))
-    what = f"{_size(free)} free at {root}, {_size(need.least)} needed"
+    carried, unknown = sum(image.size for image in facts.here.values()), len(missing - set(facts.here))
+    need = capacity.disk(carried, unknown, holds_some=bool(facts.held))
+    short = free < need.least
+    what = (
+        f"{_size(free)} free at {root}, {_size(need.least if short else need.wanted)} {'needed' if short else 'wanted'}"
+    )
     fix = "docker system df shows what fills it, docker image prune frees some; never prune volumes"
-    verdict: Verdict = "refusal" if free < need.least else "warning" if free < need.wanted else "ok"
+    verdict: Verdict = "refusal" if short else "warning" if free < need.wanted else "ok"
     yield _judged("disk", verdict, what, fix)
     if inodes is not None and inodes < capacity.INODES:
         yield Finding("inodes", "refusal", f"{inodes} files can still be made at {root}", fix)

@@ -99,10 +99,14 @@ CASES: dict[str, tuple[Facts, str]] = {
         "refusal disk: 2.0 GB free at /var/lib/docker, 2.5 GB needed",
     ),
     "a disk that may be too small for what is pulled": (
-        replace(host(disk_free=2 * GB + 1), held={}),
-        "warning disk: 2.0 GB free at /var/lib/docker, 512 MB needed",
+        replace(host(disk_free=2 * GB), held={}),
+        "warning disk: 2.0 GB free at /var/lib/docker, 2.8 GB wanted",
     ),
-    "a disk that is nearly full": (host(disk_free=GB), "warning disk: 1.0 GB free"),
+    "a disk that may be too small for what is sent, but of which layers are there": (
+        replace(host(disk_free=2 * GB), held={"nginx:1.31.3": IMAGE}, here={"shop-hello:1f2e3d4c5b6a": IMAGE}),
+        "warning disk: 2.0 GB free at /var/lib/docker, 4.0 GB wanted",
+    ),
+    "a disk that is nearly full": (host(disk_free=GB), "warning disk: 1.0 GB free at /var/lib/docker, 2.0 GB wanted"),
     "no inodes": (host(inodes_free=12), "refusal inodes: 12 files can still be made at /var/lib/docker"),
     "a disk that cannot be seen": (host(disk_free=None), "unseen disk: how much is free"),
     "little memory": (engine(memory=GB), "warning memory: the services may use 2.1 GB together, the host has 1.0 GB"),

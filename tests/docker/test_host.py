@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+
 import pytest
 
 from nself_sdk.docker import Host
 from nself_sdk.docker.host import parsed, script
+from nself_sdk.docker.names import resolved
 from nself_sdk.docker.transport import LocalLine
 
 # What a Debian 13 container and a busybox-only Alpine wrote, shortened.
@@ -70,3 +75,26 @@ def test_the_path_of_the_engine_is_no_part_of_the_script(tmp_path):
     line = LocalLine("/none", {"PATH": "/usr/bin:/bin"})
     assert parsed(line.shell(f"cd {tmp_path}\n" + script(str(odd)), 20).stdout).disk_free
     assert [path.name for path in tmp_path.iterdir()] == [odd.name]
+
+
+def test_names_are_asked_of_dns_at_once_and_nobody_waits_for_one_that_hangs(monkeypatch):
+    end = threading.Event()
+
+    def getaddrinfo(name, *_, **__):
+        if name == "hangs":
+            end.wait(20)
+        if name == "none":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        if name == "later":
+            raise socket.gaierror(socket.EAI_AGAIN, "no server answers")
+        return [
+            (2, 1, 6, "", ("192.0.2.1", 0)),
+            (2, 1, 6, "", ("192.0.2.1", 0)),
+            (10, 1, 6, "", ("2001:db8::1", 0, 0, 0)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    begin = time.monotonic()
+    assert resolved(["good", "hangs", "none", "later"], 0.2) == {"good": ("192.0.2.1", "2001:db8::1"), "none": ()}
+    assert time.monotonic() - begin < 2
+    end.set()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nself_sdk.docker import Target, ssh_failures
-from nself_sdk.docker.ssh import Forward, forward_command, ssh_command
+from nself_sdk.docker.ssh import Forward, forward_command, shell_command, ssh_command
 from nself_sdk.errors import DeclarationError, HostUnreachableError
 
 pytestmark = pytest.mark.timeout(60)
@@ -58,6 +58,14 @@ def test_the_command_is_strict_whatever_the_configuration_says():
             "ForwardAgent": "no",
         }.items()
     )
+
+
+def test_a_shell_goes_over_the_connection_that_is_open_or_not_at_all():
+    target = Target.parse("ssh://vps", jump="gate")
+    command = shell_command(target, "/m")
+    proxies = [part for part in command if part.startswith("ProxyCommand=")]
+    assert proxies[0] == "ProxyCommand=false"  # of an option that is given twice, ssh takes the first
+    assert (command[command.index("-S") + 1], command[-1]) == ("/m", "sh -s")
 
 
 def test_key_and_pins_are_the_only_ones_used():
