@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -32,6 +33,11 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 def is_dns_label(text: str) -> bool:
     """Whether ``text`` is one label of a host name (RFC 1123: letters, digits, inner hyphens, at most 63)."""
     return _LABEL.fullmatch(text) is not None
+
+
+def name_of(folder: PurePath) -> str:
+    """A valid project name made of a folder's."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-") or "project"
 
 
 def _domain(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import ClassVar, Self, TypeVar, cast
 from pydantic import Field, field_validator
 
 from nself_sdk.compose import ComposeFile, Deploy, Limits, Resources
-from nself_sdk.environment import Environment, is_dns_label
+from nself_sdk.environment import Environment, is_dns_label, name_of
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.hooks import Hook, Moment, known
 from nself_sdk.model import Model
@@ -212,6 +212,7 @@ class Project:
         self.is_named = name is not None
         self.name = name or name_of(Path.cwd())
         self.services: dict[str, Service] = {}
+        self._whole: dict[str, Service] = {}  # with what they require: each new one is looked at once
         self.files: list[ComposeFile] = []
         self.routes: list[Route] = []
         self.hooks = known(hooks or {})
@@ -257,25 +258,29 @@ class Project:
 
     def _refuse_clash(self, service: Service) -> None:
         if service.name in self.services:
-            fix = "give one of them another name"
-            raise DeclarationError(Problem(service.name, "this name is already in the project", fix))
-        _with_required({**self.services, service.name: service})
+            raise DeclarationError(Problem(service.name, "this name is already in the project", "rename one of them"))
+        implied = [other for name, other in self._whole.items() if name not in self.services]
+        again = any(service.name == other.name or isinstance(service, type(other)) for other in implied)
+        before, askers = (self.services, ()) if again else (self._whole, (service,))
+        self._whole = _with_required({**before, service.name: service}, *askers)
 
 
-def _with_required(declared: Mapping[str, Service]) -> dict[str, Service]:
-    """The declared services and, transitively, those they require, with their defaults."""
+def _with_required(declared: Mapping[str, Service], *askers: Service) -> dict[str, Service]:
+    """The declared services and, transitively, those that they require, or the askers alone, with their defaults."""
     found = dict(declared)
-    waiting = list(found.values())
+    present = {base for kind in {type(service) for service in found.values()} for base in kind.__mro__}
+    waiting = list(askers or found.values())
     while waiting:
         asker = waiting.pop()
         for kind in asker.requires():
-            if any(isinstance(service, kind) for service in found.values()):
+            if kind in present:
                 continue
             if rival := found.get(_default_name(kind)):
                 what = f"{asker.name} needs a {kind.__name__} of this name, but here it is a {type(rival).__name__}"
                 raise DeclarationError(Problem(rival.name, what, "give it another name"))
-            found[_default_name(kind)] = kind()  # type: ignore[call-arg]  # catalog kinds have a default name
-            waiting.append(found[_default_name(kind)])
+            made = found[_default_name(kind)] = kind()  # type: ignore[call-arg]  # catalog kinds have a default name
+            present.update(kind.__mro__)
+            waiting.append(made)
     return found
 
 
@@ -292,9 +297,4 @@ def declared(declaration: Declaration, environment: Environment) -> Project:
     return declaration if isinstance(declaration, Project) else declaration(environment)
 
 
-def name_of(folder: Path) -> str:
-    """A valid project name made of a folder's."""
-    return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-") or "project"
-
-
-__all__ = ["Connection", "Context", "Metrics", "Project", "Route", "Secret", "Service", "Webhook"]
+__all__ = ["Connection", "Context", "Metrics", "Project", "Route", "Secret", "Service", "Webhook", "name_of"]

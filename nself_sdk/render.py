@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.compose.file import SECTIONS
@@ -28,11 +28,8 @@ def render(declaration: Declaration, environment: Environment | str, passes: Ite
     place = Environment.named(environment) if isinstance(environment, str) else environment
     project = declared(declaration, place)
     context = project.context(place)
-    file = ComposeFile(name=project.name)
-    for service in context.services:
-        file += service.part(context).owned_by(service.name)
-    for foreign in project.files:
-        file += foreign
+    parts = (service.part(context).owned_by(service.name) for service in context.services)
+    file = _sum([ComposeFile(name=project.name), *parts, *project.files])
     filled = {section: elements for section in SECTIONS if (elements := getattr(file, section))}
     file = file.replace(**{section: dict(sorted(elements.items())) for section, elements in filled.items()})
     if problems := list(_lost_routes(context, file)):
@@ -40,6 +37,14 @@ def render(declaration: Declaration, environment: Environment | str, passes: Ite
     for apply in (*PASSES, *passes):
         file = apply(file, place)
     return file
+
+
+def _sum(files: Sequence[ComposeFile]) -> ComposeFile:
+    """All in one, by halves: one after the other, each addition would copy all that came before."""
+    if len(files) == 1:
+        return files[0]
+    half = len(files) // 2
+    return _sum(files[:half]) + _sum(files[half:])
 
 
 def _lost_routes(context: Context, file: ComposeFile) -> Iterator[Problem]:

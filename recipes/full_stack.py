@@ -18,7 +18,6 @@ from nself_sdk import (
     Alertmanager,
     Auth,
     CustomService,
-    Deployment,
     Environment,
     FrontendApp,
     Functions,
@@ -109,6 +108,8 @@ EXAMPLES = {
 
 def main(folder: Path) -> None:
     """Bring the dev environment up in that folder, and print what answers where."""
+    from nself_sdk import Deployment  # noqa: PLC0415 - the commands do without it
+
     for name, text in EXAMPLES.items():
         if not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -334,3 +334,17 @@ def test_code_is_mounted_only_where_the_engine_is_on_this_machine() -> None:
     here, there = (render(project, Environment.named("dev", remote=remote)).services["api"] for remote in (False, True))
     assert [mount.source for mount in here.volume_mounts] == ["./services/api/app"]
     assert there.volume_mounts == []
+
+
+def test_adding_asks_the_new_service_alone_what_it_requires() -> None:
+    asked: list[str] = []
+
+    class Asked(Service):
+        def requires(self) -> tuple[type[Service], ...]:
+            asked.append(self.name)
+            return (Redis,)
+
+    project = Project("shop")
+    for number in range(20):
+        project.add(Asked(name=f"asked-{number}"))
+    assert len(asked) == 20

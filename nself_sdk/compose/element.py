@@ -1,5 +1,6 @@
 """What every part of a Compose file has in common: immutable, exactly what was written, extensions allowed."""
 
+from collections.abc import Iterator
 from threading import Lock
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
@@ -40,7 +41,23 @@ def build(model: type[BaseModel]) -> None:
     """
     if not model.__pydantic_complete__:
         with _BUILDING:
-            model.model_rebuild()
+            _complete(model)
+
+
+def _complete(model: type[BaseModel], *around: type[BaseModel]) -> None:
+    """The models in its fields first: what is complete is taken over, and not made again inside each other model."""
+    for field in model.model_fields.values():
+        for part in _models_in(field.annotation):
+            if not part.__pydantic_complete__ and part not in (model, *around):
+                _complete(part, model, *around)
+    model.model_rebuild()
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from nself_sdk.deploy.probe import Probe
@@ -12,7 +13,6 @@ from nself_sdk.docker.names import resolved
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import did_you_mean
-from nself_sdk.store import certificates
 
 #: Seconds that DNS may take to tell a name.
 _PATIENCE = 5
@@ -33,7 +33,7 @@ def aimed(urls: Sequence[str], rate: float, hosts: Sequence[str], environment: E
     """
     requests = tuple(Request(url) for url in urls if not url.startswith("ws"))
     sockets = tuple(Request(url) for url in urls if url.startswith("ws"))
-    authority = certificates.authority_certificate() if environment.tls == "local-ca" else None
+    authority = _authority() if environment.tls == "local-ca" else None
     asked = dict.fromkeys(urlsplit(url).hostname or "" for url in urls)
     Probe(requests, sockets=sockets)  # refuses what is no URL, before its host is looked at
     if strangers := [host for host in asked if host not in hosts]:
@@ -52,3 +52,9 @@ def _address(hosts: Sequence[str] | dict[str, None], environment: Environment, t
         return environment.bind or "127.0.0.1"
     known = resolved(hosts, _PATIENCE)
     return "" if all(known.get(host) for host in hosts) else target.host
+
+
+def _authority() -> Path:
+    from nself_sdk.store import certificates  # noqa: PLC0415 - costs as much as a whole command
+
+    return certificates.authority_certificate()
