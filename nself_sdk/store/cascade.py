@@ -7,8 +7,8 @@ One cascade, used by every command; a later file wins::
 ``PROD_DOMAIN`` is the ``BASE_DOMAIN`` of prod alone, and stands above one that the same file or a weaker one says.
 
 ``${NAME}`` and ``${NAME:-otherwise}`` stand for the variable's value in the same environment, except in single quotes;
-every other ``$`` means itself. A secret that stands for what is not set has no value. Secrets are apart, in
-``.environments/<name>/.env.secrets``, and always literal.
+every other ``$`` means itself. Secrets are apart, in ``.environments/<name>/.env.secrets``, and always literal; what the
+other files say of them is not read where env files are the project.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def variables(folder: Path, name: str) -> dict[str, Variable]:
             problems += error.problems
     if own := _own_domain(name, found, order):
         found["BASE_DOMAIN"] = replace(own, value=_resolved(own, found, problems), quoted=True)
-    resolved = {key: replace(v, value=_resolved(v, found, problems)) for key, v in found.items()}
+    unread = () if (folder / "stack.py").exists() else [key for key in found if is_secret(key)]
+    resolved = {key: replace(v, value=_resolved(v, found, problems)) for key, v in found.items() if key not in unread}
+    resolved |= {key: found[key] for key in unread}
     if problems:
         raise DeclarationError(problems)
     return resolved
@@ -128,7 +130,7 @@ def _resolved(
             problems.append(Problem(variable.where, f"{name} stands for itself", "write its value"))
         elif name in known and (known[name].value or otherwise is None):
             return _resolved(known[name], known, problems, (*above, variable.name))
-        elif otherwise is None and not is_secret(variable.name):
+        elif otherwise is None:
             fix = "set it, or put the value in single quotes if it means itself"
             problems.append(Problem(variable.where, f"stands for {name}, which is not set", fix))
         return otherwise or ""

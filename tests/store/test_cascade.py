@@ -8,6 +8,7 @@ import pytest
 
 from nself_sdk.errors import DeclarationError
 from nself_sdk.store import ProjectFolder, inspection
+from nself_sdk.store.folder import NotHonouredWarning
 
 
 def written(folder: Path, **files: str) -> ProjectFolder:
@@ -128,6 +129,14 @@ def test_i42_an_unset_reference_and_a_circle_are_problems_with_their_lines(tmp_p
     found = problems_of(written(tmp_path, env="A=${NOPE}\nB=${C}\nC=${B}\n"), "dev")
     assert found[0].startswith(".env:1: A: stands for NOPE, which is not set")
     assert any("stands for itself" in problem for problem in found[1:])
+
+
+def test_a_secret_of_an_env_file_is_not_read_where_env_files_are_the_project(tmp_path: Path) -> None:
+    folder = written(tmp_path, env="POSTGRES_PASSWORD=${CI_PASSWORD}\nPROJECT_NAME=a\n")
+    with pytest.warns(NotHonouredWarning, match=r"POSTGRES_PASSWORD \(\.env:1\); secrets belong into"):
+        folder.project(folder.environment("prod"))
+    (tmp_path / "stack.py").write_text("")
+    assert problems_of(folder, "prod")[0].startswith(".env:1: POSTGRES_PASSWORD: stands for CI_PASSWORD")
 
 
 def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
