@@ -7,7 +7,7 @@ One cascade, used by every command; a later file wins::
 ``PROD_DOMAIN`` is the ``BASE_DOMAIN`` of prod alone, and stands above one that the same file or a weaker one says.
 
 ``${NAME}`` and ``${NAME:-otherwise}`` stand for the variable's value in the same environment, except in single quotes;
-every other ``$`` means itself. Secrets are apart, in ``.environments/<name>/.env.secrets``, and always literal; what the
+every other ``$`` means itself. Secrets are apart, in ``.environments/<name>/.env.secrets``, and always literal; what
 other files say of them is not read where env files are the project.
 """
 
