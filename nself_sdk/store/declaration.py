@@ -15,7 +15,7 @@ from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.project import Project, Service
 from nself_sdk.store import kinds, numbered
 from nself_sdk.store.envfiles import Variable, is_secret
-from nself_sdk.store.facts import FACTS, OFF, ON, blamed, is_fact
+from nself_sdk.store.facts import FACTS, OFF, ON, is_fact
 from nself_sdk.store.secrets import masked
 
 _DECLARES = re.compile(r"PROJECT_NAME|[A-Z_]+_ENABLED|CS_[0-9]+|FRONTEND_APP_[0-9]+_NAME|REMOTE_SCHEMA_[0-9]+_NAME")
@@ -83,7 +83,7 @@ def read(variables: Mapping[str, Variable], environment: Environment) -> Reading
     said = {name: _said(kind, left, environment) for name, kind in catalog.items()}
     on, off = _switched(catalog, left, problems)
     for name in on:
-        _collect(problems, lambda name=name: project.add(_made(catalog[name], said[name])))  # type: ignore[misc]
+        _collect(problems, lambda name=name: project.add(_made(catalog[name], said[name], environment)))  # type: ignore[misc]
     left = {name: variable for name, variable in left.items() if name not in kinds.understood()}
     numbered.add_all(project, environment, left, problems)
     if not problems:
@@ -174,16 +174,14 @@ def _unbundled(bundle: type[Service], off: Mapping[str, Variable]) -> list[str]:
     return [bundle.__name__] if rest == parts else rest
 
 
-def _made(kind: type[Service], said: _Said) -> Service:
+def _made(kind: type[Service], said: _Said, environment: Environment) -> Service:
     values = kinds.values(kind, said.given)
     if said.environment:
         values["environment"] = {**values.get("environment", {}), **said.environment}
     if said.closed:
         values["port"] = None
-    try:
-        return kind(**values)
-    except DeclarationError as error:
-        raise DeclarationError(blamed(error, said.given)) from None
+    service: Service = kinds.made(kind, values, said.given, environment)
+    return service
 
 
 def _shape_required(project: Project, environment: Environment, said: Mapping[str, _Said]) -> None:
@@ -191,7 +189,7 @@ def _shape_required(project: Project, environment: Environment, said: Mapping[st
     for service in project.context(environment).services:
         kind = type(service)
         if service.name not in project.services and said.get(kind.__name__):
-            project.add(_made(kind, said[kind.__name__]))
+            project.add(_made(kind, said[kind.__name__], environment))
 
 
 def _needed_but_off(project: Project, environment: Environment, off: Mapping[str, Variable]) -> Iterator[Problem]:

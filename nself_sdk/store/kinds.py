@@ -16,10 +16,12 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from nself_sdk import catalog
+from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model, did_you_mean
 from nself_sdk.project import Service
 from nself_sdk.store.envfiles import Variable
+from nself_sdk.store.facts import blamed
 
 _NUMBERED = re.compile(r"([A-Z_]+_)N(_NAME)?")
 # A field that has a shorter word in variables.
@@ -124,6 +126,26 @@ def values(kind: type[Model], given: Mapping[str, Variable]) -> dict[str, Any]:
         else:
             found[outer] = value(kind, outer, variable)
     return found
+
+
+def made(kind: type[Any], fields: Mapping[str, Any], given: Mapping[str, Variable], environment: Environment) -> Any:
+    """A service or a route of these fields.
+
+    Raises:
+        DeclarationError: a field is wrong, or gives a host name that is none; each at the line of its variable.
+    """
+    try:
+        service = kind(**fields)
+    except DeclarationError as error:
+        raise DeclarationError(blamed(error, given)) from None
+    routes = [variable.where for path, variable in given.items() if path.endswith("route")]
+    try:
+        if isinstance(service, Service):
+            service.routes(environment)
+    except DeclarationError as error:
+        where = routes[0] if routes else service.name
+        raise DeclarationError([Problem(where, p.what, p.fix) for p in error.problems]) from None
+    return service
 
 
 def value(kind: type[Model], field: str, variable: Variable) -> Any:

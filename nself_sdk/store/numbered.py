@@ -15,7 +15,7 @@ from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.project import Project, Route
 from nself_sdk.store import kinds
 from nself_sdk.store.envfiles import Variable
-from nself_sdk.store.facts import OFF, ON, blamed
+from nself_sdk.store.facts import OFF, ON
 
 #: Templates under their older names.
 _TEMPLATES = {"fastapi": "fastapi-py", "express": "express-js", "nest-js": "nestjs", "nest-ts": "nestjs"}
@@ -93,16 +93,10 @@ def _made(kind: type[Any], number: int, group: Group, environment: Environment) 
         # A host name has no underscore; the folder of its code may have been made under the name as it is written.
         own = {"folder": values.get("folder", "") or values["name"]} if kind.__name__ == "CustomService" else {}
         values |= {"name": values["name"].replace("_", "-"), **own}
-    return _built(kind, {name: value for name, value in values.items() if value not in ("", {})}, sources)
-
-
-def _built(kind: type[Any], values: dict[str, Any], sources: Mapping[str, Variable]) -> Any:
     try:
-        return kind(**values)
+        return kinds.made(kind, {n: v for n, v in values.items() if v not in ("", {})}, sources, environment)
     except TypeError as error:
         raise DeclarationError(Problem(kind.__name__, str(error).partition(") ")[2] or str(error))) from None
-    except DeclarationError as error:
-        raise DeclarationError(blamed(error, sources)) from None
 
 
 def _line(number: int, group: Group) -> dict[str, Any]:

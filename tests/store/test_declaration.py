@@ -227,6 +227,23 @@ def test_i07_two_services_of_one_name_and_all_problems_at_once(tmp_path: Path) -
     assert sorted(problem.partition(": ")[0] for problem in found) == [".env:2", ".env:3", ".env:4"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GRAFANA_ROUTE=a_b",
+        "HASURA_ROUTE=/v1",
+        "CS_1_ROUTE=a b",
+        "FRONTEND_APP_1_ROUTE=-x",
+        "STORAGE_CONSOLE_ROUTE=a..b",
+    ],
+)
+def test_a_route_that_is_no_host_name_is_named_with_its_place(tmp_path: Path, line: str) -> None:
+    more = "MINIO_ENABLED=true\nMONITORING_ENABLED=true\nCS_1=api:fastapi-py:8001\nFRONTEND_APP_1_NAME=web\n"
+    found = problems_of(tmp_path, f"PROJECT_NAME=a\n{line}\n{more}")
+    assert [problem.partition("; ")[0].partition(": ")[0] for problem in found] == [".env:2"]
+    assert line.partition("=")[0] in found[0]
+
+
 def test_a_folder_that_declares_nothing_is_no_project(tmp_path: Path) -> None:
     assert "has no stack.py" in problems_of(tmp_path, "FOO=1\n")[0]
 
