@@ -27,6 +27,7 @@ def variables(project: Project, environment: Environment) -> dict[str, str]:
     """
     found = {"PROJECT_NAME": project.name}
     problems = [Problem(project.name, "a Compose file cannot be said in variables", _KEEP) for _ in project.files]
+    problems += [Problem(f"hooks.{moment}", "is a function", f"make it hooks/{moment}") for moment in project.hooks]
     there = {type(service).__name__ for service in project.context(environment).services}
     found |= {k.enabled_by: "false" for name, k in kinds.all_kinds().items() if k.always and name not in there}
     numbers = dict.fromkeys(numbered.prefixes(), 0)

@@ -104,6 +104,9 @@ def _project(project: Project, imports: dict[str, set[str]]) -> str:
         raise DeclarationError(
             Problem(project.name, what, "add it to the new stack.py yourself: ComposeFile.load(...)")
         )
+    if project.hooks:
+        fix = "leave it out and add it to the new stack.py, or make it an executable in hooks/"
+        raise DeclarationError([Problem(f"hooks.{moment}", "is a function", fix) for moment in project.hooks])
     parts = [_literal(part, imports) for part in (*project.services.values(), *project.routes)]
     added = "".join(f"    .add({part})\n" for part in parts)
     return f'(\n    Project("{project.name}")\n{added})'

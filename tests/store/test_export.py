@@ -86,6 +86,17 @@ def test_nothing_that_exists_is_overwritten(shop: ProjectFolder, tmp_path: Path)
     assert (tmp_path / "env" / ".env").read_text() == "KEEP=1\n"
 
 
+@pytest.mark.parametrize("form", ["env", "python"])
+def test_a_function_that_runs_around_deploys_is_not_dropped_in_silence(tmp_path: Path, form: export.Form) -> None:
+    source = tmp_path / "hooked"
+    source.mkdir()
+    stack = "from nself_sdk import *\nproject = Project('a', hooks={'pre-deploy': print}).add(Redis())\n"
+    (source / "stack.py").write_text(stack, encoding="utf-8")
+    with pytest.raises(DeclarationError, match=r"hooks\.pre-deploy: is a function"):
+        export.write(ProjectFolder(source), tmp_path / "out", form)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_no_variable_says_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
