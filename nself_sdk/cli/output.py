@@ -71,8 +71,9 @@ class Live:
         if progress.service:
             self._services[progress.service] = (progress.what, elapsed)
         self._step, self._last_line = progress.step, progress.what
+        name = f"{progress.step} {progress.service}".strip()
         if self._live is not None and progress.lasting:
-            self._live.console.print(f"{progress.step}: {progress.what}", markup=False, highlight=False)
+            self._live.console.print(f"{name}: {progress.what}", markup=False, highlight=False)
         if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
             name = f"{progress.step} {progress.service}".strip()
             # A terminal or a reader that went away must not end a deploy half-way.

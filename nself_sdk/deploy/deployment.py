@@ -244,7 +244,7 @@ class Deployment(RunningStack):
         def told(seen: ProbeReport) -> None:
             report.probe = seen
             report.flaws += [f"{seen.lost} of the probe's requests and sockets were lost"] if seen.lost else []
-            self._tell(Progress("probe", str(seen)))
+            self._tell(Progress("probe", str(seen), lasting=True))
 
         return probing(probe, told) if probe else nullcontext()
 

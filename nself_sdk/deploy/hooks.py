@@ -66,7 +66,7 @@ class Hooks:
                 command,
                 environment=store.surroundings(facts),
                 redaction=self.redaction,
-                on_line=lambda line: self.tell(Progress(moment, line)),
+                on_line=lambda line: self.tell(Progress(moment, line, lasting=True)),
                 timeout=self.timeout,
                 patient=False,
                 merged=True,

@@ -120,7 +120,7 @@ class Rollout:
         """Wait for a job's end, and tell what it wrote. One that is given up does nothing more behind our back."""
         try:
             for line in evidence(self.driver, self._healthy(job)[0]).splitlines():
-                self._say(job, line)
+                self.tell(Progress("start", line, job, lasting=True))
         except BaseException:
             for container in [each for each in self._containers(job) if each.running]:
                 self.driver.stop(container.id, int(self._grace(job)))
