@@ -123,6 +123,12 @@ def engine(
     )
 
 
+def origins(environment: Environment, site: str) -> tuple[str, str]:
+    """The pages of a site and of all below it, as a browser names them: with the port where it is not https' own."""
+    below = environment.url(f"*.{site}", "")
+    return below.replace("*.", "", 1), below
+
+
 def settings(context: Context, admin: Secret, unauthorized_role: str | None) -> dict[str, str]:
     """The variables of an engine over the project's database."""
     environment = context.environment
@@ -137,7 +143,7 @@ def settings(context: Context, admin: Secret, unauthorized_role: str | None) -> 
         "HASURA_GRAPHQL_LOG_LEVEL": _LOG_LEVELS[environment.log_level],
         "HASURA_GRAPHQL_ENABLED_LOG_TYPES": "startup,http-log,webhook-log,websocket-log",
         "HASURA_GRAPHQL_ENABLE_TELEMETRY": "false",
-        "HASURA_GRAPHQL_CORS_DOMAIN": f"https://{environment.domain},https://*.{environment.domain}",
+        "HASURA_GRAPHQL_CORS_DOMAIN": ",".join(origins(environment, environment.domain)),
         "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "60",
     }
     return variables | ({"HASURA_GRAPHQL_UNAUTHORIZED_ROLE": unauthorized_role} if unauthorized_role else {})

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import field_validator
 
 from nself_sdk import compose
-from nself_sdk.catalog.hasura import DB_PASSWORD, JWT_KEY, Hasura, engine, settings
+from nself_sdk.catalog.hasura import DB_PASSWORD, JWT_KEY, Hasura, engine, origins, settings
 from nself_sdk.catalog.nginx import Nginx
 from nself_sdk.catalog.postgres import Postgres
 from nself_sdk.environment import Domain, Environment
@@ -93,7 +93,8 @@ class RemoteSchema(Service):
         postgres, hasura = context.the(Postgres), context.the(Hasura)
         variables = settings(context, self._admin, self.unauthorized_role)
         site = self.domain.partition(".")[2]
-        variables["HASURA_GRAPHQL_CORS_DOMAIN"] += f",https://{site},https://*.{site}" if "." in site else ""
+        theirs = origins(context.environment, site) if "." in site else ()
+        variables["HASURA_GRAPHQL_CORS_DOMAIN"] = ",".join((variables["HASURA_GRAPHQL_CORS_DOMAIN"], *theirs))
         url = f"postgresql://hasura:${{{DB_PASSWORD.name}}}@{postgres.name}:5432/hasura_{self._word}"
         variables["HASURA_GRAPHQL_METADATA_DATABASE_URL"] = url
         # The engines prepare the same schema of the shared database: one after the other.
