@@ -216,7 +216,7 @@ class ProjectFolder:
 
     def _not_honoured(self, variables: tuple[Variable, ...]) -> str:
         named = ", ".join(f"{v.name} ({_shown(v.file, self.path)}:{v.line})" for v in variables)
-        secret = any(secrets.is_secret(variable.name) for variable in variables)
+        secret = any(envfiles.is_secret(variable.name) for variable in variables)
         where = "; secrets belong into .environments/<env>/.env.secrets" if secret else ""
         return f"not honoured, of the env files: {named}{where}"
 

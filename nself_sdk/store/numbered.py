@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,16 +39,22 @@ def add_all(project: Project, environment: Environment, left: dict[str, Variable
     known: dict[str, type[Any]] = {**kinds.all_kinds(), "Route": Route}
     for name, prefix in prefixes().items():
         for number, group in sorted(_grouped(prefix, left, problems).items()):
-            first = min(group.values(), key=lambda variable: variable.name)
-            places = {variable.where for variable in group.values()}
             if name in without:
                 continue
             if not _is_stitched(known[name], group):
-                try:
-                    project.add(_made(known[name], number, group, environment))
-                except DeclarationError as error:
-                    problems += [p if p.where in places else replace(p, where=first.where) for p in error.problems]
+                problems += _added(project, known[name], number, group, environment)
             left |= {variable.name: variable for variable in group.values()}
+
+
+def _added(project: Project, kind: type[Any], number: int, group: Group, environment: Environment) -> Iterable[Problem]:
+    """What keeps the service or route of a group from being added, each at one of its lines."""
+    first = min(group.values(), key=lambda variable: variable.name)
+    places = {variable.where for variable in group.values()}
+    try:
+        project.add(_made(kind, number, group, environment))
+    except DeclarationError as error:
+        return [p if p.where in places else replace(p, where=first.where) for p in error.problems]
+    return ()
 
 
 def fields(kind: type[Any]) -> Mapping[str, str]:
@@ -87,16 +93,22 @@ def _made(kind: type[Any], number: int, group: Group, environment: Environment) 
     if "route" in values:
         values["route"] = _host(values["route"], environment)
     if kind.__name__ == "CustomService":
-        values["environment"] = {**values.get("environment", {}), **_own(group)}
-        values["template"] = _TEMPLATES.get(values.get("template", ""), values.get("template", ""))
-    if "_" in values.get("name", "") and kind is not Route:
-        # A host name has no underscore; the folder of its code may have been made under the name as it is written.
-        own = {"folder": values.get("folder", "") or values["name"]} if kind.__name__ == "CustomService" else {}
-        values |= {"name": values["name"].replace("_", "-"), **own}
+        values |= _of_custom(values, group)
+    if "name" in values and kind is not Route:
+        values["name"] = values["name"].replace("_", "-")
     try:
         return kinds.made(kind, {n: v for n, v in values.items() if v not in ("", {})}, sources, environment)
     except TypeError as error:
         raise DeclarationError(Problem(kind.__name__, str(error).partition(") ")[2] or str(error))) from None
+
+
+def _of_custom(values: Mapping[str, Any], group: Group) -> dict[str, Any]:
+    """What only custom services have: variables of their own code, older templates, a folder."""
+    name, template = values.get("name", ""), values.get("template", "")
+    # A host name has no underscore; the folder of the code may have been made under the name as it is written.
+    folder = values.get("folder") or (name if "_" in name else "")
+    environment = {**values.get("environment", {}), **_own(group)}
+    return {"environment": environment, "template": _TEMPLATES.get(template, template), "folder": folder}
 
 
 def _line(number: int, group: Group) -> dict[str, Any]:
