@@ -69,7 +69,8 @@ class Mlflow(Service):
             depends_on={**context.the(Postgres).ready(), **(stores[0].ready() if stores else {})},
             volumes=None if stores else [f"{self.name}-data:/artifacts"],
             cap_drop=["ALL"],
-            healthcheck=compose.Healthcheck.command("python", "-c", _HEALTH, start_period="3m"),
+            # Each check starts a Python, and it takes seconds to start anyway: asked more often, it would start later.
+            healthcheck=compose.Healthcheck.command("python", "-c", _HEALTH, start_period="3m", start_interval="2s"),
             stop_grace_period="30s",
             deploy=self.limits,
         )
