@@ -98,9 +98,13 @@ def _upgraded(
     what = f"Postgres {new} cannot read the data of Postgres {old} that is in {volume}"
     key = volume.removeprefix(f"{file.name}_")
     made = _made(str(file.name), key, f"--label {POSTGRES_LABEL}={new} {volume}")
+    is_down = not any(container.service == name and container.running for container in held.containers)
     fix = _steps(
         f"stay with {before}; or dump and restore, where the old data stays in {volume}-{old}",
-        _upgrade(str(file.name), name, environment, volume=volume, before=(before, old), after=(image, new), made=made),
+        [f"nself-sdk deploy {environment}  # with {before}, so that it runs"] * is_down
+        + _upgrade(
+            str(file.name), name, environment, volume=volume, before=(before, old), after=(image, new), made=made
+        ),
     )
     yield Problem(f"services.{name}.image", what, fix)
 

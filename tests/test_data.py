@@ -83,7 +83,13 @@ CASES = [
         ),
         TO_17,
     ),
-    Case("a major version, while it is down", "services.db.image", ("Postgres 17",), TO_17, DOWN),
+    Case(
+        "a major version, while it is down",
+        "services.db.image",
+        ("nself-sdk deploy staging  # with postgres:16.1-alpine, so that it runs\n    docker exec",),
+        TO_17,
+        DOWN,
+    ),
     Case(
         "a major version, back",
         "services.db.image",

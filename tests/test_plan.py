@@ -11,6 +11,7 @@ import pytest
 from nself_sdk import ComposeFile
 from nself_sdk.docker import Container
 from nself_sdk.docker.values import Mount
+from nself_sdk.errors import Problem
 from nself_sdk.jobs import ordered
 from nself_sdk.passes import FINGERPRINT_LABEL
 from nself_sdk.plan import CONFIG_HASH, Change, Observed, Plan, Wanted, plan, sha
@@ -282,6 +283,14 @@ def test_a_person_reads_what_why_and_for_how_long() -> None:
         f"             risk: {DATA}",
         "  keep     setup, api, edge",
     ]
+
+
+def test_what_is_refused_is_read_survives_json_and_is_no_change() -> None:
+    made = planned(AS_DECLARED).replace(refusals=(Problem("volumes.data", "<gone>", "copy it:\n    cp a b"),))
+    assert made.pending == ()
+    assert str(made).splitlines()[1:] == ["  refused  volumes.data: <gone>; copy it:", "    cp a b"]
+    assert "refused: volumes.data: &lt;gone&gt;" in made._repr_html_()
+    assert Plan.model_validate(json.loads(made.model_dump_json())) == made
 
 
 def test_html_is_escaped() -> None:
