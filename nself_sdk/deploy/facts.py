@@ -42,7 +42,7 @@ class Facts:
         builder: the platform that this machine would build for, where it builds for another engine; empty otherwise.
         holders: the containers, of whatever project, that publish a port of the file.
         networks: all networks of the engine.
-        names: the addresses of each public name that DNS was asked for; a name that nobody told of in time is absent.
+        names: the addresses of each public name that DNS was asked for; None where nobody told in time.
         commit: what is checked out; empty outside of git.
         dirty: whether the folder differs from it.
     """
@@ -56,6 +56,6 @@ class Facts:
     builder: str = ""
     holders: tuple[Container, ...] = ()
     networks: tuple[Network, ...] = ()
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    names: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, tuple[str, ...] | None])
     commit: str = ""
     dirty: bool = False

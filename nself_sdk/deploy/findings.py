@@ -103,7 +103,7 @@ def _there(facts: Facts, file: ComposeFile) -> str:
     return f"{missing} of {len(wanted)} still to be brought there" if missing else f"all {len(wanted)} are there"
 
 
-def remembered(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
+def within_memory(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
     """The host has the memory that the services may use together."""
     if facts.engine is None:
         return
@@ -122,7 +122,7 @@ def _limit(service: Service) -> int:
         return 0
 
 
-def roomy(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
+def within_disk(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
     """The disk takes what is still to be brought there."""
     if facts.engine is None:
         return
@@ -197,16 +197,16 @@ def limited(facts: Facts, _: ComposeFile, environment: Environment) -> Iterator[
 def resolving(facts: Facts, _: ComposeFile, __: Environment) -> Iterator[Finding]:
     """Every public name leads to the host."""
     fix = "point their DNS records at the host; certificates and visitors need them"
-    lost = [name for name, addresses in facts.names.items() if not addresses]
-    if lost:
+    if untold := [name for name, addresses in facts.names.items() if addresses is None]:
+        yield Finding("dns", "unseen", f"DNS did not tell in time of {_listed(untold)}")
+    if lost := [name for name, addresses in facts.names.items() if addresses == ()]:
         yield Finding("dns", "warning", f"no such name: {_listed(lost)}", fix)
     known = set(facts.host.addresses)
     for name, addresses in facts.names.items():
         if addresses and known and known.isdisjoint(addresses):
             what = f"{name} leads to {addresses[0]}, the host is {facts.host.addresses[0]}"
             yield Finding("dns", "warning", what, "right where a proxy stands before it; otherwise correct the record")
-    good = [name for name, addresses in facts.names.items() if not known.isdisjoint(addresses)]
-    if good:
+    if good := [name for name, addresses in facts.names.items() if addresses and not known.isdisjoint(addresses)]:
         yield Finding("dns", "ok", f"{_listed(good)}: the host")
 
 
@@ -256,8 +256,8 @@ RULES: tuple[Rule, ...] = (
     in_time,
     limited,
     fitting,
-    roomy,
-    remembered,
+    within_disk,
+    within_memory,
     addressable,
     available,
     resolving,

@@ -61,7 +61,8 @@ def read_outside(context: Context, folder: Path) -> Facts:
     commit, dirty = revision.revision(folder)
     public = context.hosts if context.environment.remote and context.environment.profile != "dev" else ()
     names = [name for name in public if name.rpartition(".")[2] != "localhost"]
-    return Facts(names=resolved(names, _DNS_SECONDS), commit=commit, dirty=dirty)
+    found = resolved(names, _DNS_SECONDS)
+    return Facts(names={name: found.get(name) for name in names}, commit=commit, dirty=dirty)
 
 
 def _from_here(

@@ -125,6 +125,10 @@ CASES: dict[str, tuple[Facts, str]] = {
     ),
     "ports that cannot be seen": (host(listening=None), "unseen ports: 80, 443 free or ours by containers"),
     "a name that is none": (replace(GOOD, names={"a.example.org": ()}), "warning dns: no such name: a.example.org"),
+    "a resolver that does not answer": (
+        replace(GOOD, names={"a.example.org": None}),
+        "unseen dns: DNS did not tell in time of a.example.org",
+    ),
     "a name that leads elsewhere": (
         replace(GOOD, names={"a.example.org": ("198.51.100.1",)}),
         "warning dns: a.example.org leads to 198.51.100.1, the host is 203.0.113.7",
