@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,6 +28,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("docker") and "engine" not in item.fixturenames:  # type: ignore[attr-defined]
             item.fixturenames.insert(0, "engine")  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With ``--dist loadfile``: the files of a folder that is a package share a stack, and so a worker."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = Path(super()._split_scope(nodeid))
+            return str(path.parent if (config.rootpath / path.parent / "__init__.py").exists() else path)
+
+    return Together(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which image was the real program, and which a stand-in, where a test recorded it."""
+    for report in terminalreporter.getreports("passed"):
+        for name, images in report.user_properties:
+            if name == "images":
+                terminalreporter.section("images of the full stack")
+                terminalreporter.write_line(str(images))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import socket
 import subprocess
@@ -94,13 +93,9 @@ def free_port() -> int:
 def ensure_images(deployment: Deployment) -> None:
     """Where no registry answers, the images are built from packages; elsewhere the ordinary ones are pulled."""
     from rig.images import describe, ensure_images
+    from rig.needed import needed
 
-    from nself_sdk import resources
-
-    references = {service.image for service in deployment.file.services.values() if service.build is None}
-    dockerfile = (resources.folder("templates") / "fastapi-py" / "Dockerfile.j2").read_text(encoding="utf-8")
-    bases = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
-    print(describe(ensure_images(sorted({*filter(None, references), *bases}), say)))
+    print(describe(ensure_images(needed(deployment.file), say)))
 
 
 def prove(deployment: Deployment) -> None:

@@ -6,6 +6,7 @@ import runpy
 from typing import TYPE_CHECKING
 
 import pytest
+from rig.needed import needed
 
 from nself_sdk import ComposeFile, resources
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nself_sdk.project import Declaration
-
-#: What the template of the custom service is built from.
-PYTHON = "python:3.13.15-slim-trixie"
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +27,6 @@ def images_of(rig_images: Callable[..., object]) -> Callable[[ComposeFile], None
     """Make the images that a file names usable on this engine."""
 
     def ensure(file: ComposeFile) -> None:
-        named = {service.image for service in file.services.values() if service.build is None and service.image}
-        rig_images(*sorted(named | {PYTHON}))
+        rig_images(*needed(file))
 
     return ensure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import urllib.request
 from pathlib import Path
 
 import yaml
@@ -51,9 +50,6 @@ async def _metrics(_: web.Request) -> web.Response:
 
 
 def main() -> int:
-    if "-health" in sys.argv:
-        urllib.request.urlopen("http://127.0.0.1:3100/ready", timeout=5)
-        return 0
     path = next(word.partition("=")[2] for word in sys.argv if word.startswith("-config.file="))
     settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     if settings["compactor"]["retention_enabled"] and not settings["compactor"].get("delete_request_store"):
@@ -71,3 +67,7 @@ def main() -> int:
     )
     web.run_app(made, port=settings["server"]["http_listen_port"], print=None)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,7 +7,6 @@ import email.policy
 import os
 import signal
 import sys
-import urllib.request
 import uuid
 from datetime import UTC, datetime
 
@@ -110,9 +109,6 @@ def _application() -> web.Application:
 
 
 def main() -> int:
-    if sys.argv[1:] == ["readyz"]:
-        urllib.request.urlopen("http://127.0.0.1:8025/readyz", timeout=5)
-        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     smtp = _smtp()
     smtp.start()

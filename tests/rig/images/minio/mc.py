@@ -6,21 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 
 
 def _host(alias: str) -> urllib.parse.SplitResult:
     return urllib.parse.urlsplit(os.environ[f"MC_HOST_{alias}"])
-
-
-def _ready() -> int:
-    try:
-        urllib.request.urlopen("http://127.0.0.1:9000/minio/health/ready", timeout=5)
-    except (OSError, urllib.error.URLError):
-        return 1
-    return 0
 
 
 def _make(target: str) -> int:
@@ -47,8 +38,6 @@ def _add_user(alias: str, name: str, secret: str) -> int:
 
 def main(words: list[str]) -> int:
     match words:
-        case ["ready", "local"]:
-            return _ready()
         case ["mb", "--ignore-existing", target]:
             return _make(target)
         case ["admin", "user", "add", alias, name]:

@@ -1,10 +1,10 @@
-"""A stand-in for Tempo: takes OTLP over HTTP as JSON or protobuf, and gives a trace sent as JSON by its id."""
+"""A stand-in for Tempo: takes OTLP over HTTP as JSON or protobuf, and gives a trace by its id."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -22,8 +22,41 @@ async def _take(request: web.Request) -> web.Response:
                 for span in scope["spans"]:
                     TRACES.setdefault(span["traceId"], []).append(batch)
         return web.json_response({})
-    await request.read()
+    for trace in _traces(await request.read()):
+        TRACES.setdefault(trace, []).append({"standin": "protobuf"})
     return web.Response(content_type="application/x-protobuf")
+
+
+def _traces(body: bytes) -> Iterator[str]:
+    """The ids in an ExportTraceServiceRequest: resource_spans 1, scope_spans 2, spans 2, trace_id 1."""
+    found = [body]
+    for number in (1, 2, 2, 1):
+        found = [value for message in found for field, value in _fields(message) if field == number]
+    return (value.hex() for value in found)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message that have a length: number and content. See protobuf.dev/programming-guides/encoding."""
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        if key & 7 == 2:
+            length, place = _varint(message, place)
+            yield key >> 3, message[place : place + length]
+            place += length
+        elif key & 7 == 0:
+            _, place = _varint(message, place)
+        else:
+            place += 8 if key & 7 == 1 else 4
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (message[place] & 127) << shift
+        shift, place = shift + 7, place + 1
+        if message[place - 1] < 128:
+            return value, place
 
 
 async def _trace(request: web.Request) -> web.Response:
@@ -55,9 +88,10 @@ async def _serve(settings: dict[str, dict[str, object]]) -> None:
 
 
 def main() -> int:
-    if "-health" in sys.argv:
-        urllib.request.urlopen("http://127.0.0.1:3200/ready", timeout=5)
-        return 0
     path = next(word.partition("=")[2] for word in sys.argv if word.startswith("-config.file="))
     asyncio.run(_serve(yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The full stack, once, for all tests of this folder: see conftest.py."""
