@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nself_sdk.docker import documents, host, stackfile, streams
+from nself_sdk.docker import documents, glances, host, stackfile, streams
 from nself_sdk.docker.commands import compose_command, docker_command
 from nself_sdk.docker.environment import scrubbed
 from nself_sdk.docker.failures import failure
@@ -171,8 +171,10 @@ class EngineDriver:
     def images(self, label: str = "") -> tuple[Image, ...]:
         """See `Driver.images`."""
         chosen = ["--filter", f"label={label}"] if label else []
-        found = self._look("image", "ls", "--quiet", "--no-trunc", *chosen)
-        ids = " ".join(dict.fromkeys(found.split()))
+        found = glances.images(self._line.address, label)
+        if found is None:
+            found = self._look("image", "ls", "--quiet", "--no-trunc", *chosen).split()
+        ids = " ".join(dict.fromkeys(found))
         return tuple(sorted(map(documents.image, self._inspect("image", ids)), key=lambda one: one.id))
 
     def tag(self, image: str, reference: str) -> None:
@@ -238,9 +240,11 @@ class EngineDriver:
             self._look("volume", "rm", "--", *names)
 
     def _containers(self, *filters: str) -> tuple[Container, ...]:
-        """Two calls: the ids, and one inspection of them all."""
-        found = self._look("ps", "-aq", "--no-trunc", *(f"--filter={one}" for one in filters))
-        return tuple(documents.container(one, self._redaction) for one in self._inspect("container", found))
+        """Two questions: the ids, and one inspection of them all."""
+        found = glances.containers(self._line.address, filters)
+        if found is None:
+            found = self._look("ps", "-aq", "--no-trunc", *(f"--filter={one}" for one in filters)).split()
+        return tuple(documents.container(one, self._redaction) for one in self._inspect("container", " ".join(found)))
 
     def _look(self, *arguments: str, merged: bool = False, redaction: Redaction | None = None) -> str:
         """The output of a short docker call. JSON is not redacted as a text: its values are, once they are read."""
@@ -258,6 +262,8 @@ class EngineDriver:
         """The documents of those that exist: one that has gone meanwhile, or never was, is absent."""
         if not names.split():
             return []
+        if (seen := glances.documents(self._line.address, kind, names.split())) is not None:
+            return seen
         command = [*self._docker, kind, "inspect", "--", *names.split()]
         done = run(command, environment=self._environment, timeout=_LOOK)
         if done.exit_code != 0 and not all("no such" in line.lower() for line in done.stderr.splitlines()):
