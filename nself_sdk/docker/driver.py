@@ -1,7 +1,7 @@
 """The real driver: the docker command line on one engine; knows no project, only stacks and containers.
 
 python-on-whales knows how the command lines are spelt and where the client is; what they run in is our own runner
-(`runner` says why), and what they print becomes values (`documents` says why).
+(`runner` says why), and what they print becomes values (`documents` says why). What only looks is cheaper (`glances`).
 """
 
 from __future__ import annotations
