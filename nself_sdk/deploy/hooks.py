@@ -21,6 +21,8 @@ from nself_sdk.hooks import Hook, Moment
 from nself_sdk.store import hooks as store
 
 _LAST_LINES = 20
+#: Characters; a process takes no variable of more than 128 KiB (MAX_ARG_STRLEN, linux/binfmts.h).
+_LONGEST_ERROR = 10_000
 #: A shell enters the project's folder; it also runs a script that does not say what runs it.
 _IN_FOLDER = ("sh", "-c", 'cd "$1" && exec "$2"', "hook")
 
@@ -71,8 +73,8 @@ class Hooks:
                 patient=False,
                 merged=True,
             )
-        except NselfError:
-            return f"hooks/{path.name} took longer than {self.timeout:g} seconds and was stopped"
+        except NselfError as error:
+            return f"hooks/{path.name}: {error.message}"
         last = "".join(f"\n  | {line}" for line in done.stdout.splitlines()[-_LAST_LINES:])
         return f"hooks/{path.name} ended with exit code {done.exit_code}{last}" if done.exit_code else ""
 
@@ -94,8 +96,8 @@ def around(hooks: Hooks, report: Report, *, before: bool = True) -> Generator[No
             _ask(hooks)
         yield
     except BaseException as error:
-        failure = str(error) or type(error).__name__
-        if wrong := hooks.run("on-failure", NSELF_ERROR=hooks.redaction(failure)):
+        failure = hooks.redaction(str(error) or type(error).__name__).replace("\0", "")
+        if wrong := hooks.run("on-failure", NSELF_ERROR=failure[:_LONGEST_ERROR]):
             hooks.tell(Progress("on-failure", f"went wrong itself: {wrong}"))
         raise
     changed = [change.service for change in report.plan.pending] if report.plan else []

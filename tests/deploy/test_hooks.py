@@ -114,7 +114,7 @@ def test_what_pre_deploy_refuses_is_not_begun(tmp_path: Path, kind: str) -> None
     begin = time.monotonic()
     with pytest.raises(DeclarationError, match="refused, and nothing was touched") as failure:
         deployment(tmp_path, host, hooks={"pre-deploy": refuses} if kind == "function" else {}).deploy(timeout=1)
-    assert said.get(kind, "hooks/pre-deploy took longer than 1 seconds and was stopped") in str(failure.value)
+    assert said.get(kind, "hooks/pre-deploy: sh took longer than 1 seconds and was stopped") in str(failure.value)
     assert time.monotonic() - begin < 20
     assert (host.made, host.locks, [c.verb for c in host.calls if c.verb == "compose"]) == ({}, {}, [])
     assert "refused" in told(tmp_path, "on-failure")["NSELF_ERROR"]
@@ -139,7 +139,7 @@ def test_on_failure_is_told_why_and_its_own_failure_hides_nothing(tmp_path: Path
     hook(tmp_path, "on-failure", WRITES + "exit 9\n")
     host = FakeHost()
     deployment(tmp_path, host).deploy()
-    host.answer("compose", DriverError("the disk is full"))
+    host.answer("compose", DriverError("the disk is full" + "\0" * 9 + "." * 200_000))
     lines: list[str] = []
     with pytest.raises(DriverError, match="the disk is full"):
         deployment(tmp_path, host, "debug", tell=lambda p: lines.append(p.what)).deploy()
