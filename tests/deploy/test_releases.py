@@ -12,6 +12,7 @@ from nself_sdk.deploy.comparing import compared
 from nself_sdk.deploy.probe import Failure, ProbeReport
 from nself_sdk.deploy.releases import LABEL, Release, chosen
 from nself_sdk.docker import Image
+from nself_sdk.offers import Route
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +132,20 @@ def test_a_rollback_whose_images_are_gone_names_them_and_touches_nothing(tmp_pat
     assert host.made == before
     assert {call.verb for call in host.calls} & {"compose", "tag", "stop", "exec"} == set()
     assert host.locks == {}
+
+
+@pytest.mark.slow
+def test_a_rollback_reloads_texts_in_place(tmp_path: Path) -> None:
+    host = FakeHost()
+    deployment(tmp_path, host).deploy()
+    before, nginx = dict(host.files), [c.id for c in host.made.values() if c.service == "nginx"]
+    routed = Project("shop").add(Hasura()).add(Route(name="graph", service="hasura", port=8080))
+    Deployment(routed, STAGING, tmp_path, driver=host).deploy()
+    assert host.files != before
+    report = Deployment(routed, STAGING, tmp_path, driver=host).rollback()
+    assert [(c.service, c.kind) for c in report.plan.pending] == [("nginx", "reload")]  # type: ignore[union-attr]
+    assert host.files["/etc/nginx/nginx.conf"] == before["/etc/nginx/nginx.conf"]
+    assert [c.id for c in host.made.values() if c.service == "nginx"] == nginx
 
 
 @pytest.mark.slow
