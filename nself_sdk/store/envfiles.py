@@ -145,8 +145,14 @@ def write_private(path: Path, text: str) -> None:
     write(path, text, mode=0o600)
 
 
-def write(path: Path, text: str, mode: int = 0o644) -> None:
+def write(path: Path, text: str, mode: int = 0o644, *, lasting: bool = True) -> None:
     """Write a file whole or not at all: a reader sees the old text or the new one.
+
+    Args:
+        path: where; its folder is made.
+        text: the whole of it.
+        mode: of a new file.
+        lasting: wait until it would survive a power cut; what can be made again need not.
 
     Raises:
         NselfError: the disk is full, the folder is read-only, or the like.
@@ -158,7 +164,8 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

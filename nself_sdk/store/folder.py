@@ -181,7 +181,7 @@ class ProjectFolder:
             if config.content:
                 written[target / "rendered" / _HASH.sub("", Path(name).name)] = config.content.replace("$$", "$")
         for path, text in written.items():
-            envfiles.write(path, text)
+            envfiles.write(path, text, lasting=False)
         return list(written)
 
     def scaffold(self, project: Project) -> list[Path]:
