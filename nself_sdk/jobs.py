@@ -13,13 +13,17 @@ _COMPLETED = "service_completed_successfully"
 
 
 def jobs(file: ComposeFile) -> frozenset[str]:
-    """The services that run to their end: another one waits for their completion."""
-    return frozenset(
+    """The services that run to their end: another one waits for their completion, or they set another one up."""
+    waited_for = {
         name
         for service in file.services.values()
         for name, dependency in service.depends_on_map.items()
         if dependency.condition == _COMPLETED
-    )
+    }
+    # The catalog's ``<service>-setup``, also where nobody needs what it makes.
+    setups = {f"{name}-setup": name for name in file.services}
+    here = {job for job, name in setups.items() if job in file.services and name in file.services[job].depends_on_map}
+    return frozenset(waited_for | here)
 
 
 def once(file: ComposeFile) -> frozenset[str]:

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from nself_sdk import Environment, Minio, Mlflow, Project, render
+from nself_sdk import Environment, Minio, Mlflow, Postgres, Project, render
 from nself_sdk.errors import DeclarationError
+from nself_sdk.jobs import jobs
 
 
 def steps(*services: object) -> str:
@@ -55,3 +56,8 @@ def test_it_sees_host_and_port_as_the_client_signed_them():
     for port, host in ((443, "$host"), (8443, "$host:8443")):
         configs = render(Project("shop").add(Minio()), Environment.named("dev", https_port=port)).configs
         assert f"proxy_set_header Host {host};" in configs["nginx.conf"].content.replace("$$", "$")
+
+
+@pytest.mark.parametrize("service", [Minio(), Postgres(extensions=("pg_trgm",))])
+def test_a_setup_is_a_job_also_where_nobody_waits_for_it(service):
+    assert jobs(render(Project("shop").add(service), "dev")) == {f"{service.name}-setup"}
