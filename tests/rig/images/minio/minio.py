@@ -39,7 +39,8 @@ class Store:
         keys = [f"--auth-key={name},{password}" for name, password in {ROOT[0]: ROOT[1], **users}.items()]
         self.process = await asyncio.create_subprocess_exec(
             "rclone", "serve", "s3", str(DATA), "--addr=127.0.0.1:9999", "--dir-cache-time=0s", "--config=/dev/null",
-            "--cache-dir=/tmp/rclone", "--vfs-cache-mode=writes", "--exclude=/.standin-users.json", *keys,
+            "--cache-dir=/tmp/rclone", "--vfs-cache-mode=writes", "--vfs-write-back=0s",
+            "--exclude=/.standin-users.json", *keys,
         )  # fmt: skip
         for _ in range(200):
             if await self.is_up():
