@@ -223,6 +223,10 @@ class Shop:
         rows = self.docker("ps", "--filter", labels[0], "--filter", labels[1], "--format", "{{.Names}}").split()
         return rows[0] if rows else f"{self.name}-{service}-1"
 
+    def logs(self, service: str) -> str:
+        """Both outputs of the service's running container."""
+        return self.host.exec("sh", "-c", f"docker logs {self.running(service)} 2>&1")
+
     def sql(self, text: str) -> str:
         """What psql in the database's container answers."""
         return self.docker("exec", self.running("postgres"), "psql", "-XAtqU", "postgres", "-d", self.name, "-c", text)

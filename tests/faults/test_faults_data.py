@@ -84,7 +84,7 @@ def test_a_changed_database_is_shut_down_cleanly_and_keeps_every_committed_row(s
         done = shop.deploy().end()
         time.sleep(2)
     there = {int(row) for row in shop.sql("SELECT id FROM written").split()}
-    logs = shop.docker("logs", f"{shop.name}-postgres-1")
+    logs = shop.logs("postgres")
     _LOG.info("%s rows written, the longest gap %.1f s", len(writer.taken), max(writer.gaps))
     wrong = [] if done.code == 0 else [done.text]
     wrong += [] if set(writer.taken) <= there else [f"data: lost {sorted(set(writer.taken) - there)}"]
