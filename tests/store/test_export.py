@@ -47,6 +47,7 @@ def rendered(folder: ProjectFolder) -> list[str]:
     return [render(folder.project(place), place).to_yaml() for place in places]
 
 
+@pytest.mark.slow
 def test_the_round_trip_renders_equal_in_every_environment(shop: ProjectFolder, tmp_path: Path) -> None:
     export.write(shop, tmp_path / "env")
     export.write(ProjectFolder(tmp_path / "env"), tmp_path / "python")
@@ -170,6 +171,7 @@ DEBUG=false
 """
 
 
+@pytest.mark.slow
 def test_a_demo_with_everything_renders_the_same_bytes_in_all_its_forms(tmp_path: Path) -> None:
     source = tmp_path / "nself"
     (source / ".environments" / "prod").mkdir(parents=True)

@@ -47,6 +47,7 @@ def nginx_conf(file: ComposeFile) -> str:
     return (text or "").replace("$$", "$")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_defect_1_the_documented_custom_services_are_built_routed_and_valid(tmp_path: Path, env: str) -> None:
     folder = opened(tmp_path)
