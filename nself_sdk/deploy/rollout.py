@@ -189,12 +189,13 @@ class Rollout:
         return [container for container in found if container.running]
 
     def _abandon(self, service: str, known: set[str], gate: Edge | None) -> None:
-        """Stop what was started; it stays, stopped, to be looked at. The old containers serve on."""
-        for container in self._containers(service):
+        """The old containers serve on. What was started is stopped; it stays, to be looked at."""
+        found = self._containers(service)
+        if gate:
+            gate.pin({service: _serving([container for container in found if container.id in known])})
+        for container in found:
             if container.id not in known:
                 self.driver.stop(container.id, int(_GRACE))
-        if gate:
-            gate.pin({service: _serving([c for c in self._containers(service) if c.id in known])})
 
     def _ask(self, gate: Edge | None, service: str, new: Sequence[Container]) -> None:
         for container in new if gate else ():

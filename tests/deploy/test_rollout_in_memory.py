@@ -12,8 +12,8 @@ from fakehost import FakeHost
 from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Project
 from nself_sdk.compose import Deploy
 from nself_sdk.deploy import lock, rollout, running
-from nself_sdk.docker import Image
-from nself_sdk.errors import DriverError
+from nself_sdk.docker import ExecResult, Image
+from nself_sdk.errors import DriverError, UnhealthyServiceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +100,18 @@ def test_a_rollout_that_was_cut_off_goes_on_where_it_was(host: FakeHost, tmp_pat
     replicated(host, tmp_path, "debug").deploy()
     assert first < set(host.made)
     assert len(hasura(host)) == 4
+
+
+def test_what_does_not_answer_the_edge_is_stopped_after_the_edge_is_back_at_the_old(
+    host: FakeHost, tmp_path: Path
+) -> None:
+    old, exec_ = hasura(host), host._exec
+    host.answer("exec", lambda id_, run, **o: ExecResult(exit_code=7) if run[0] == "curl" else exec_(id_, run, **o))
+    with pytest.raises(UnhealthyServiceError, match="does not answer the edge"):
+        deployment(host, tmp_path, "debug").deploy()
+    assert pins(host) == [old, old]
+    verbs = [call.verb for call in host.calls if call.verb == "stop" or "target_hasura" in str(call.arguments)]
+    assert verbs == ["exec", "exec", "stop"]
 
 
 def test_several_services_are_held_by_one_reload_and_let_go_by_one(host: FakeHost, tmp_path: Path) -> None:
