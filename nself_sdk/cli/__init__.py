@@ -29,6 +29,10 @@ def main() -> NoReturn:
         _end(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
         _end("interrupted", _INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            _end("interrupted", _INTERRUPTED)
+        raise
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away: nobody is left to tell
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""A reader that goes away changes nothing about how a deploy went, and is met without a word."""
+"""How a command ends: with its own exit code where nobody reads, and with a word where it is told to end."""
 
 from __future__ import annotations
 
@@ -26,3 +26,20 @@ def test_the_exit_code_is_the_deploys_own(script: str, code: int) -> None:
     command = ["bash", "-c", line, "bash", sys.executable, "-c", script.format(code=code)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+INTERRUPTED = """
+import os, signal, sys
+from nself_sdk.cli import commands, main
+commands.app.command("wait")(lambda: os.kill(os.getpid(), signal.{name}))
+sys.argv = ["nself-sdk", "wait"]
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_whoever_is_told_to_end_says_so(name: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED.format(name=name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
