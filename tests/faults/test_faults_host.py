@@ -80,7 +80,7 @@ def test_after_a_power_failure_everything_is_healthy_again_by_itself(shop: Shop)
     check(data(shop, before), convergence(shop, shop.version))
 
 
-@pytest.mark.parametrize("line", [r"redis: replacing", r"site: starting", r"site: draining"])
+@pytest.mark.parametrize("line", [r"redis: replacing", r"site: replacing", r"site: draining"])
 def test_a_power_failure_in_the_middle_of_a_deploy_is_told_and_mended_by_the_next(shop: Shop, line: str) -> None:
     before = Kept.of(shop)
     new = shop.change_much()
@@ -123,7 +123,7 @@ def test_a_clock_that_is_a_little_off_is_told_and_breaks_nothing(shop: Shop, ske
         # A new route needs a new certificate, which must hold by true clocks.
         new = shop.change_much()
         first = skewed(shop, skew, "deploy", "staging")
-        first.until(r"site: starting")
+        first.until(r"site: replacing")
         second = skewed(shop, skew, "deploy", "staging").end()
         wrong = list(error(shop, second, r"is being deployed by \S+@\S+, for [1-5]?\d s"))
         done = first.end()

@@ -34,7 +34,7 @@ PHASES: list[tuple[str, float]] = [
     (r"redis: healthy after", 0),
     (r"site: replacing", 0.1),
     (r"site: replacing", 1.2),
-    (r"site: starting", 0),
+    (r"site: replacing", 0.6),
     (r"site: draining", 0),
     (r"site: healthy after", 0),
     (r"nginx: reloading", 0.05),
@@ -93,7 +93,7 @@ def test_a_deploy_that_is_killed_at_any_phase_hurts_nothing(shop: Shop, line: st
 
 @pytest.mark.long
 def test_whoever_comes_after_a_killed_deploy_is_told_and_has_to_wait_less_than_a_minute(shop: Shop) -> None:
-    killed(shop, r"site: starting", 0)
+    killed(shop, r"site: replacing", 0.6)
 
 
 @pytest.mark.long
@@ -117,7 +117,7 @@ def test_a_deploy_that_slept_while_another_took_its_lock_touches_nothing_when_it
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("line", [r"images: \.\.\.", r"redis: replacing", r"site: starting", r"site: draining"])
+@pytest.mark.parametrize("line", [r"images: \.\.\.", r"redis: replacing", r"site: replacing", r"site: draining"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_deploy_that_is_told_to_end_goes_back_and_unlocks(shop: Shop, line: str, number: signal.Signals) -> None:
     before, old = Kept.of(shop), shop.version
