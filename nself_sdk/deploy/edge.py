@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nself_sdk.compose import ComposeFile
-from nself_sdk.docker import Container, Driver
+from nself_sdk.docker import Container, Driver, ExecResult
 from nself_sdk.errors import DriverError
 from nself_sdk.offers import EDGE, RELOAD
 
@@ -136,7 +136,10 @@ def reload(driver: Driver, file: ComposeFile, container: Container, texts: Mappi
     if not isinstance(facts, dict):
         raise DriverError(f"{container.service} does not say how it reloads", f"see {RELOAD}")
     script = _RELOAD.format(test=facts["test"], command=facts["command"])
-    run_script(driver, container, script, _encoded(texts), f"reload {container.service}")
+    # The files are root's, and a container that dropped its capabilities cannot write even its own.
+    command = ["sh", "-c", script]
+    result = driver.exec(container.id, command, stdin=_encoded(texts), user="0", privileged=True)
+    _ended_well(result, f"reload {container.service}")
 
 
 def present_texts(driver: Driver, container: Container, paths: Sequence[str]) -> dict[str, str]:
@@ -152,7 +155,10 @@ def run_script(driver: Driver, container: Container, script: str, stdin: str, wh
     Raises:
         DriverError: it did not end well.
     """
-    result = driver.exec(container.id, ["sh", "-c", script], stdin=stdin or "\n")
+    _ended_well(driver.exec(container.id, ["sh", "-c", script], stdin=stdin or "\n"), what)
+
+
+def _ended_well(result: ExecResult, what: str) -> None:
     if result.exit_code != 0:
         raise DriverError(f"could not {what}: {(result.stderr or result.stdout).strip()}", "nothing was changed by it")
 

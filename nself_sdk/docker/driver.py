@@ -116,7 +116,7 @@ class EngineDriver:
         )
         self._checked(done, "docker compose logs")
 
-    def exec(
+    def exec(  # noqa: PLR0913 - the options of docker exec
         self,
         container: str,
         command: Sequence[str],
@@ -124,10 +124,12 @@ class EngineDriver:
         user: str | None = None,
         environment: Mapping[str, str] | None = None,
         stdin: str = "",
+        privileged: bool = False,
     ) -> ExecResult:
         """See `Driver.exec`."""
         given = environment or {}
         options = [*_user(user), *(f"--env={name}" for name in given), *(["--interactive"] if stdin else [])]
+        options += ["--privileged"] if privileged else []
         done = run(
             [*self._docker, "exec", *options, "--", container, *command],
             environment={**self._environment, **given},

@@ -122,7 +122,7 @@ class Driver(Protocol):
         """
         ...
 
-    def exec(
+    def exec(  # noqa: PLR0913 - the options of docker exec
         self,
         container: str,
         command: Sequence[str],
@@ -130,10 +130,12 @@ class Driver(Protocol):
         user: str | None = None,
         environment: Mapping[str, str] | None = None,
         stdin: str = "",
+        privileged: bool = False,
     ) -> ExecResult:
         """Run a command inside a running container, without a terminal.
 
         The values of `environment` are secrets: they are not put in an argument, and are hidden in errors.
+        A `privileged` command has every capability, also those that the container dropped.
         """
         ...
 

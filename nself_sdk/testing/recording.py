@@ -163,7 +163,7 @@ class RecordingDriver:
         """See `Driver.follow_logs`."""
         _told(self._called("follow_logs", project, tuple(services), tail=tail), on_line)
 
-    def exec(
+    def exec(  # noqa: PLR0913 - the options of docker exec
         self,
         container: str,
         command: Sequence[str],
@@ -171,10 +171,11 @@ class RecordingDriver:
         user: str | None = None,
         environment: Mapping[str, str] | None = None,
         stdin: str = "",
+        privileged: bool = False,
     ) -> ExecResult:
         """See `Driver.exec`."""
         answer: ExecResult = self._called(
-            "exec", container, tuple(command), user=user, environment=environment, stdin=stdin
+            "exec", container, tuple(command), user=user, environment=environment, stdin=stdin, privileged=privileged
         )
         return answer
 
@@ -247,7 +248,7 @@ class RecordingDriver:
         self._called("remove_volumes", tuple(names))
 
     def _called(self, verb: Verb, *arguments: Any, **options: Any) -> Any:
-        given = {name: value for name, value in options.items() if value not in (None, "")}
+        given = {name: value for name, value in options.items() if value not in (None, "") and value is not False}
         self.calls.append(Call(verb, arguments, given))
         if len(self.calls) == self._fail_at:
             raise self._error

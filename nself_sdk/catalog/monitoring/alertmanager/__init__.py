@@ -14,6 +14,7 @@ from pydantic import Field
 
 from nself_sdk import compose
 from nself_sdk.catalog.mailpit import SMTP_PORT, Mailpit
+from nself_sdk.catalog.monitoring.reloading import on_hangup
 from nself_sdk.catalog.monitoring.texts import filled
 from nself_sdk.catalog.nginx import OPERATOR, Nginx
 from nself_sdk.environment import Environment
@@ -24,6 +25,7 @@ _SMTP_PASSWORD = Secret(name="ALERTMANAGER_SMTP_PASSWORD", source="given")
 _SLACK_URL = Secret(name="ALERTMANAGER_SLACK_URL", source="given")
 _WEBHOOK_URL = Secret(name="ALERTMANAGER_WEBHOOK_URL", source="given")
 
+_FILE = "/etc/alertmanager/alertmanager.yml"
 _ADDRESS = r"^[^@\s\"']+@[^@\s\"']+$"
 
 
@@ -93,12 +95,12 @@ class Alertmanager(Service):
             user="65534:65534",
             environment=self.environment or None,
             secrets=used or None,
-            configs=[compose.ServiceConfig(source=f"{self.name}.yml", target="/etc/alertmanager/alertmanager.yml")],
+            configs=[compose.ServiceConfig(source=f"{self.name}.yml", target=_FILE)],
             volumes=[f"{self.name}-data:/alertmanager"],
             cap_drop=["ALL"],
             healthcheck=compose.Healthcheck.http("/-/healthy", 9093, client="wget"),
             deploy=self.limits,
-        )
+        ).replace(**on_hangup("alertmanager", 9093, f"amtool check-config {_FILE}.next"))
         return compose.ComposeFile(
             services={self.name: service},
             volumes={f"{self.name}-data": compose.Volume()},
@@ -108,7 +110,7 @@ class Alertmanager(Service):
 
     def _command(self, context: Context) -> list[str]:
         return [
-            "--config.file=/etc/alertmanager/alertmanager.yml",
+            f"--config.file={_FILE}",
             "--storage.path=/alertmanager",
             f"--data.retention={self.retention}",
             f"--web.external-url={context.environment.url(self.route, '')}",

@@ -16,6 +16,7 @@ from pydantic import Field
 from nself_sdk import compose
 from nself_sdk.catalog.monitoring.alertmanager import Alertmanager
 from nself_sdk.catalog.monitoring.blackbox_exporter import BlackboxExporter
+from nself_sdk.catalog.monitoring.reloading import on_hangup
 from nself_sdk.catalog.monitoring.texts import filled, plain
 from nself_sdk.catalog.nginx import OPERATOR, Nginx
 from nself_sdk.environment import Environment
@@ -24,6 +25,7 @@ from nself_sdk.project import Context, Metrics, Route, Secret, Service
 #: The files of rules, each with a test of its own.
 RULES = ("containers", "data", "edge", "host", "services")
 _FOLDER = "/etc/prometheus"
+_TEST = f"promtool check rules {_FOLDER}/rules/*.next && promtool check config {_FOLDER}/prometheus.yml.next"
 
 
 class Prometheus(Service):
@@ -76,7 +78,7 @@ class Prometheus(Service):
             healthcheck=compose.Healthcheck.http("/-/ready", 9090, client="wget", start_period="2m"),
             stop_grace_period="1m",
             deploy=self.limits,
-        )
+        ).replace(**on_hangup("prometheus", 9090, _TEST))
         return compose.ComposeFile(
             services={self.name: service},
             volumes={f"{self.name}-data": compose.Volume()},
