@@ -195,6 +195,7 @@ def test_f30_a_way_back_over_an_image_that_is_gone_is_a_named_error_and_the_pres
 
 
 def test_what_is_done_by_hand_is_drift_and_a_deploy_mends_it(stack: NselfStack) -> None:
+    stack.changed(project("3", SECOND)).deploy()
     ledger = stack.container("ledger").id
     docker("update", "--memory", "50m", "--memory-swap", "50m", ledger)
     docker("stop", "--time", "0", stack.container("postgres").id)
