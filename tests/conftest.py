@@ -20,8 +20,9 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 #: `NSELF_TEST_ENGINE=install` lets the tests install and start an engine, as `CI=true` does; `none` skips them.
 ENGINE = os.environ.get("NSELF_TEST_ENGINE", "install" if IN_CI else "")
 
-# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start to interrupt it.
+# What is started in the background, or by nohup, ignores these; so would all that the tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
