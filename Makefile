@@ -21,6 +21,7 @@ demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
 
 test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
 	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python tests/rig tools
 	$(BIN)/pytest -m "not docker and not long" -q -n 2 --dist worksteal
 	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m "docker and not long" -q -n 2 --dist loadfile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import warnings
@@ -34,9 +35,19 @@ def main() -> NoReturn:
             _end("interrupted", _INTERRUPTED)
         raise
     except BrokenPipeError:
-        sys.stderr.close()  # the reader went away: nobody is left to tell
-        sys.exit(0)
+        sys.exit(0)  # the reader went away: nobody is left to tell
+    finally:
+        _written()
     sys.exit(0)
+
+
+def _written() -> None:
+    """All that was said is written, or goes nowhere where nobody reads: else Python would end with 120 of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _end(words: str, code: int) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import traceback
 from pathlib import Path
@@ -29,13 +28,12 @@ def project(path: Path, environment: Environment) -> Project:
 
 def _module(path: Path) -> ModuleType:
     """Run a ``stack.py``; what it imports from its own folder is found."""
-    spec = importlib.util.spec_from_file_location("stack", path)
-    if spec is None or spec.loader is None:
-        raise DeclarationError(Problem(str(path), "cannot be loaded as Python", "check the file"))
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType("stack")
+    module.__file__ = str(path)
     sys.path.insert(0, str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        # Not by an import, which keeps bytecode: a change within the same second and of the same size would not count.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - that is what a stack.py is for
     except NselfError as error:
         raise _located(path, error) from error
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,12 +11,20 @@ import pytest
 REPORT = (
     "from nself_sdk.cli import output\nwith output._for_whoever_reads(): print('x' * 200000)\nraise SystemExit({code})"
 )
-LIVE = (
-    "from nself_sdk.cli import output\nfrom nself_sdk.deploy import Progress\n"
-    "with output.Live() as live:\n"
-    "    for _ in range(9999): live(Progress('start', 'x' * 99))\n"
-    "raise SystemExit({code})"
-)
+LIVE = """
+import sys
+from nself_sdk.cli import commands, main, output
+from nself_sdk.deploy import Progress
+@commands.app.command("talk")
+def talk():
+    with output.Live() as live:
+        for _ in range(9999): live(Progress("start", "x" * 99))
+    raise SystemExit({code})
+sys.argv = ["nself-sdk", "talk"]
+main()
+"""
+#: As most people run it; and what is still to be written when a process ends is only there with a buffer.
+ORDINARY = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 @pytest.mark.slow
@@ -24,7 +33,7 @@ LIVE = (
 def test_the_exit_code_is_the_deploys_own(script: str, code: int) -> None:
     line = 'set -o pipefail; "$@" 2>&1 | true'
     command = ["bash", "-c", line, "bash", sys.executable, "-c", script.format(code=code)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ORDINARY)
     assert (done.returncode, done.stderr) == (code, "")
 
 
