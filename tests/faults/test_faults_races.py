@@ -34,7 +34,7 @@ def races(shop: Shop, times: int) -> None:
 
 
 def test_of_two_deploys_at_once_exactly_one_wins(shop: Shop) -> None:
-    races(shop, 3)
+    races(shop, 2)
 
 
 @pytest.mark.long

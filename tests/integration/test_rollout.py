@@ -271,6 +271,7 @@ def test_of_two_deploys_at_once_one_wins_and_the_other_knows_who(stack: NselfSta
     assert lock.holder(stack.deployment.driver, stack.name) is None
 
 
+@pytest.mark.long
 def test_four_replicas_roll_two_at_a_time_and_never_fewer_than_four_serve(stack: NselfStack) -> None:
     stack.changed(project({"GREETING": "v4"}, level="debug", count=4)).deploy()
     before = {container.id for container in containers(stack, "hello")}

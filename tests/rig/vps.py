@@ -201,10 +201,10 @@ def _create(folder: Path) -> Vps:
             docker("run", "--detach", "--privileged", "--init", "--name", made.name, "--hostname", made.name,
                    "--label", "dev.nself.rig=vps", "--label", f"dev.nself.rig.pid={os.getpid()}",
                    "--env", f"AUTHORIZED_KEY={key}", *published, recipe("vps").tag)  # fmt: skip
-        except RigError as error:
+        except RigError:
             docker("rm", "-fv", made.name)
-            # Somebody else took one of the ports in between.
-            if attempt == 4 or "port is already allocated" not in str(error):
+            # Somebody else took one of the ports in between, or the engine was too busy to start it.
+            if attempt == 4:
                 raise
         else:
             return made
