@@ -41,12 +41,12 @@ INPUTS = {
 }
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The processor's time for it: the best of three, where the machine is busy with other things."""
+def seconds(refusal: type[Exception], work: Callable[[], object]) -> float:
+    """The processor's time for it, refused or not: the best of three, where the machine is busy with other things."""
     best = 60.0
     for _ in range(3):
         start = time.process_time()
-        with suppress(ValueError, DeclarationError):
+        with suppress(refusal):
             work()
         best = min(best, time.process_time() - start)
         if best < 2:
@@ -58,13 +58,13 @@ def seconds(work: Callable[[], object]) -> float:
 @pytest.mark.parametrize("text", INPUTS.values(), ids=INPUTS)
 def test_no_input_of_one_mebibyte_takes_longer_than_two_seconds(text: str) -> None:
     assert len(text) <= MEBIBYTE
-    assert seconds(lambda: ComposeFile.loads(text, "file.yml", variables={"b": "c"}).to_yaml()) < 2
+    assert seconds(DeclarationError, lambda: ComposeFile.loads(text, "file.yml", variables={"b": "c"}).to_yaml()) < 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", ["${A:-", "${A:-{}}", "${A}", "$", "${", "{", "}", "$$", "${A:-x"])
 def test_no_template_of_one_mebibyte_takes_longer_than_two_seconds(piece: str) -> None:
-    assert seconds(lambda: interpolate(filled(piece), {"A": "a"})) < 2
+    assert seconds(ValueError, lambda: interpolate(filled(piece), {"A": "a"})) < 2
 
 
 @pytest.mark.slow
@@ -72,4 +72,4 @@ def test_no_template_of_one_mebibyte_takes_longer_than_two_seconds(piece: str) -
     "piece", ["A=b\n", "A", "A\n", "A='", 'A="\n', "#\n", "\n", "=", "A=$B\n", "A B\n", "A=\\\n", " "]
 )
 def test_no_env_file_of_one_mebibyte_takes_longer_than_two_seconds(piece: str) -> None:
-    assert seconds(lambda: loads_env(filled(piece), {"B": "b"})) < 2
+    assert seconds(DeclarationError, lambda: loads_env(filled(piece), {"B": "b"})) < 2

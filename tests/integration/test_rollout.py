@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from observed import inspect, remains
 from rig.shell import docker
+from rig.shop import CODE
 
 from nself_sdk import (
     ComposeFile,
@@ -42,22 +43,6 @@ pytestmark = pytest.mark.docker
 
 _LOG = logging.getLogger(__name__)
 STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca")
-SLOW = '''
-
-@router.get("/slow")
-async def slow(seconds: float = 8) -> dict[str, float]:
-    """Take that long."""
-    import asyncio
-
-    await asyncio.sleep(seconds)
-    return {"slept": seconds}
-
-
-@router.post("/echo")
-async def echo(body: dict[str, str]) -> dict[str, str]:
-    """Say the same."""
-    return body
-'''
 INIT = {"headers": {"Sec-WebSocket-Protocol": "graphql-transport-ws"}, "body": b'{"type":"connection_init"}'}
 BUSY_MS = 300
 JSON = {"Content-Type": "application/json"}
@@ -82,7 +67,7 @@ def stack(images_of: Callable[..., None], tmp_path_factory: pytest.TempPathFacto
     images_of(render(project(), STAGING))
     folder = tmp_path_factory.mktemp("shop")
     ProjectFolder(folder).scaffold(project())
-    add_to_code(folder, SLOW)
+    add_to_code(folder, CODE)
     with NselfStack(project(), STAGING, folder=folder, passes=[by_two]) as running:
         yield running
     assert remains(running.name) == {}

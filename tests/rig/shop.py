@@ -20,7 +20,8 @@ STAGING = Environment.named("staging", domain=DOMAIN, tls="local-ca")
 #: What the template of the custom service is built from.
 PYTHON = "python:3.13.15-slim-trixie"
 JSON = {"Content-Type": "application/json"}
-_CODE = '''
+#: Routes that take their time, and that take a body.
+CODE = '''
 
 @router.get("/slow")
 async def slow(seconds: float = 8) -> dict[str, float]:
@@ -58,7 +59,7 @@ def project(version: int = 0, replicas: int = 1) -> Project:
 def made(folder: Path) -> Path:
     """The service's code in a project folder, which can also take its time, and echo."""
     ProjectFolder(folder).scaffold(project())
-    edit(folder, _CODE)
+    edit(folder, CODE)
     return folder
 
 
