@@ -1,6 +1,5 @@
 """What every part of a Compose file has in common: immutable, exactly what was written, extensions allowed."""
 
-from collections.abc import Iterator
 from threading import Lock
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
@@ -13,6 +12,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from nself_sdk.compose.problems import UNKNOWN_KEY, problems_of
 from nself_sdk.compose.tree import is_list, is_mapping, is_plain, mapping_in
@@ -32,32 +32,20 @@ def _check_plain(value: Any) -> Any:
 
 
 _BUILDING = Lock()
+_under_way: type[BaseModel] | None = None
 
 
 def build(model: type[BaseModel]) -> None:
-    """Let pydantic make the validator of a model at its first use: making all of them would slow every import.
+    """Let pydantic make the validator of a model at its first use: making all of them would slow every start.
 
     Pydantic itself does not lock this, and two threads may come at once.
     """
+    global _under_way  # noqa: PLW0603 - pydantic's hook cannot be told otherwise what it is called for
     if not model.__pydantic_complete__:
         with _BUILDING:
-            _complete(model)
-
-
-def _complete(model: type[BaseModel], *around: type[BaseModel]) -> None:
-    """The models in its fields first: what is complete is taken over, and not made again inside each other model."""
-    for field in model.model_fields.values():
-        for part in _models_in(field.annotation):
-            if not part.__pydantic_complete__ and part not in (model, *around):
-                _complete(part, model, *around)
-    model.model_rebuild()
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)
+            _under_way = model
+            model.model_rebuild()
+            _under_way = None
 
 
 if TYPE_CHECKING:
@@ -87,6 +75,18 @@ else:
         ]
 
         positional: ClassVar[tuple[str, ...]] = ()
+
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+            """Inside another model it is one call of its own validator, which is made only if something needs it."""
+            if cls is _under_way:
+                return handler(source)
+            return core_schema.with_info_plain_validator_function(cls._validated)
+
+        @classmethod
+        def _validated(cls, value: Any, info: ValidationInfo) -> Any:
+            build(cls)
+            return cls.__pydantic_validator__.validate_python(value, context=info.context)
 
 
 class Element(_Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_origin
 
 from nself_sdk.compose.tree import dotted, has, list_in, mapping_in, step_into
 from nself_sdk.errors import Problem
@@ -90,7 +90,7 @@ def _sentence(path: Path, details: list[ErrorDetails], model: type[BaseModel]) -
     first = details[0]
     reasons = [detail["msg"].removeprefix("Value error, ") for detail in details if detail["type"] == "value_error"]
     if UNKNOWN_KEY in reasons:
-        return UNKNOWN_KEY, closest(str(path[-1]), _known_keys(model, first["loc"]))
+        return UNKNOWN_KEY, closest(str(path[-1]), _known_keys(model, path[:-1]))
     if first["type"] == "missing":
         return "is missing", ""
     listed = [detail["msg"].removeprefix("Input should be ") for detail in details if detail["type"] == "literal_error"]
@@ -113,26 +113,26 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
-def _known_keys(model: type[BaseModel], loc: Path) -> list[str]:
-    """The keys that the element at ``loc[:-1]`` may have, by the fields and class names that pydantic passed."""
-    here = model
-    for step in loc[:-1]:
-        named = {found.__name__: found for found in _models_in_fields(here)}
-        if isinstance(step, str) and step in here.model_fields:
-            inside = models_in(here.model_fields[step].annotation)
-            here = inside[0] if inside else here
-        elif isinstance(step, str) and step in named:
-            here = named[step]
-    return [*here.model_fields]
+def _known_keys(model: type[BaseModel], path: Path) -> list[str]:
+    """The keys that the element at this path may have."""
+    here: object = model
+    for step in path:
+        here = _inside(here, step)
+    return [key for found in models_in(here) for key in found.model_fields]
 
 
-def _models_in_fields(model: type[BaseModel]) -> list[type[BaseModel]]:
-    return [found for field in model.model_fields.values() for found in models_in(field.annotation)]
+def _inside(annotation: object, step: str | int) -> object:
+    """The type of what is found one step into a value of this type; ``None`` where that has none."""
+    if (fields := getattr(annotation, "model_fields", None)) is not None:
+        return fields[step].annotation if step in fields else None
+    parts = get_args(annotation)
+    if get_origin(annotation) is (list if isinstance(step, int) else dict):
+        return parts[-1]
+    return next((found for part in parts if (found := _inside(part, step)) is not None), None)
 
 
 def models_in(annotation: object) -> list[type[BaseModel]]:
     """The models that an annotation mentions."""
     if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
         return [annotation]
-    parts: tuple[object, ...] = getattr(annotation, "__args__", ())
-    return [model for part in parts for model in models_in(part)]
+    return [model for part in get_args(annotation) for model in models_in(part)]

@@ -85,6 +85,11 @@ REFUSED = {
     "services: {a: {mem_limit: 5 bananas}}\n": "'5 bananas' is not an amount of bytes",
     "services: {a: {depends_on: {b: {condition: healthy}}}}\n": "write 'service_started'",
     "services: {a: {build: {contxt: .}}}\n": "services.a.build.contxt: unknown key; did you mean 'context'?",
+    # Named as an attribute is, and under an attribute that may be a list as well.
+    "services: {build: {imag: x}}\n": "services.build.imag: unknown key; did you mean 'image'?",
+    "services: {a: {networks: {ports: {alias: [x]}}}}\n": (
+        "services.a.networks.ports.alias: unknown key; did you mean 'aliases'?"
+    ),
     "services: {a: {ports: [{targt: 80}]}}\n": "services.a.ports[0].targt: unknown key; did you mean 'target'?",
     "services: {a: {volumes: [{target: /a}]}}\n": "services.a.volumes[0].type: is missing",
     "a: \x00\n": "is not YAML",
