@@ -20,6 +20,9 @@ else:
         """Turns pydantic's report into ours, at the outermost constructor only."""
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if args and cls.__init__ is BaseModel.__init__:
+                fix = f"name its field: {cls.__name__}(field=...), of {', '.join(sorted(cls.model_fields))}"
+                raise DeclarationError(Problem(cls.__name__, f"got {_shown(args[0])} without a name", fix))
             try:
                 return super().__call__(*args, **kwargs)
             except ValidationError as error:

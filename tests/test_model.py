@@ -34,6 +34,12 @@ def test_an_unknown_key_of_an_inner_model_is_compared_with_that_models_keys() ->
     ]
 
 
+def test_a_field_without_its_name_is_told_by_the_models_own_words() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Outer("x")  # type: ignore[call-arg] # that is the mistake
+    assert str(caught.value) == "Outer: got 'x' without a name; name its field: Outer(field=...), of inner, name"
+
+
 def test_a_long_value_is_shown_only_in_part() -> None:
     assert all(len(line) < 200 for line in problems(name="x", inner={"size": "y" * 5000}))
 
