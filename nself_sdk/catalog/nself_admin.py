@@ -1,8 +1,9 @@
 """nself-admin: the old tool's web page for a stack, at ``https://admin.<domain>``.
 
-Sources: https://github.com/nself-org/admin/blob/00f7e0601d07d3d5487b4a15559baacdbb4e2de1/Dockerfile (Alpine with curl;
-port 3021, /api/health; /workspace and /app/data; user nextjs is 1001) and the release tags in that repository's
-documents (``nself/nself-admin:1.1.1``).
+Sources, all in https://github.com/nself-org/admin/tree/v1.1.2: Dockerfile (Alpine with curl; port 3021; /workspace and
+/app/data; user 1001), .github/workflows/docker-publish.yml (each git tag is published as an image's; README.md
+calls this one the current release), src/app/api/health/route.ts (503 wherever ``docker version`` fails, so without the
+socket always) and src/middleware.ts (/login answers anybody).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class NselfAdmin(Service):
     variables: ClassVar[Mapping[str, str]] = {"NSELF_ADMIN_VERSION": "image", "ADMIN_ROUTE": "route"}
 
     name: str = "nself-admin"
-    image: str = "nself/nself-admin:1.1.1"
+    image: str = "nself/nself-admin:1.1.2"
     route: str = "admin"
     docker_socket: bool = False
     memory: str = "512m"
@@ -49,7 +50,8 @@ class NselfAdmin(Service):
             user=None if self.docker_socket else "1001:1001",
             environment={"PROJECT_NAME": context.project, "NSELF_PROJECT_PATH": "/workspace", **self.environment},
             volumes=[f"{self.name}-data:/app/data", *socket],
-            healthcheck=compose.Healthcheck.http("/api/health", 3021, start_period="1m"),
+            # Its own /api/health calls a page without the Docker socket unhealthy.
+            healthcheck=compose.Healthcheck.http("/login", 3021, start_period="1m"),
             stop_grace_period="30s",
             deploy=self.limits,
         )
