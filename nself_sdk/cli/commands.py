@@ -13,31 +13,22 @@ from typing import Annotated
 
 import typer
 
-from nself_sdk.cli import conversions, environments, listings, output, plans, releases, server, shared, stages
+from nself_sdk.cli import conversions, deploys, environments, listings, output, plans, releases, server, shared, stages
+from nself_sdk.cli.deploys import bring_up
 from nself_sdk.cli.shared import (
-    CheckOnly,
-    Drain,
-    DryRun,
     Environment,
     EnvironmentOption,
     Frontends,
     Json,
-    LockWait,
-    Message,
-    PlanFile,
-    ProbeRate,
-    Probes,
     Timeout,
-    bring_up,
     checked,
     connected,
     declared,
-    deploying,
 )
 
 app = shared.app
 # The groups of commands that have modules of their own.
-__all__ = ["app", "conversions", "environments", "listings", "plans", "releases", "server", "stages"]
+__all__ = ["app", "conversions", "deploys", "environments", "listings", "plans", "releases", "server", "stages"]
 
 
 @app.callback()
@@ -52,7 +43,9 @@ def options(
 @app.command()
 def init(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The project's name; the folder's name when left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The project's name; the folder's name when left out.")
+    ] = None,
 ) -> None:
     """Start a project: stack.py, environments and a .gitignore. Nothing that exists is changed.
 
@@ -82,7 +75,9 @@ def build(
     *,
     frontends: Frontends = None,
 ) -> None:
-    """Write docker-compose.yml and its texts, and scaffold the code of new custom services.
+    """Write docker-compose.yml, and the first code of new services.
+
+    The generated texts (nginx.conf and others) are written beside it, in rendered/. Code that is there already stays.
 
     Example: nself-sdk build prod --out rendered/prod
     """
@@ -102,7 +97,7 @@ def build(
 def check(
     context: typer.Context, env: Environment = None, *, frontends: Frontends = None, as_json: Json = False
 ) -> None:
-    """Say everything that is wrong with the project in an environment. Touches nothing.
+    """Say everything that is wrong with the project. Touches nothing.
 
     Exit code 2: what is declared is wrong; 3: only secrets or the certificate are.
 
@@ -118,47 +113,6 @@ def up(context: typer.Context, env: Environment = None, *, frontends: Frontends 
     Example: nself-sdk up
     """
     bring_up(context, env, frontends, timeout=timeout)
-
-
-@app.command()
-def deploy(  # noqa: PLR0913 - its options
-    context: typer.Context,
-    env: Annotated[str, typer.Argument(metavar="ENV", help="dev, staging, prod or one of your own.")],
-    *,
-    frontends: Frontends = None,
-    dry_run: DryRun = False,
-    check_only: CheckOnly = False,
-    plan: PlanFile = None,
-    message: Message = "",
-    drain: Drain = 30,
-    lock_wait: LockWait = 0,
-    timeout: Timeout = 300,
-    probe: Probes = None,
-    probe_rate: ProbeRate = 20,
-    as_json: Json = False,
-) -> None:
-    """Deploy to the engine of an environment, and wait until every service is healthy.
-
-    Where that is, .environments/ENV/server.json says: {"host": "ssh://deploy@example.com"}. Without it, it is this
-    machine. Exit code 1: everything is deployed, but a request of the probe was lost or post-deploy went wrong.
-
-    Example: nself-sdk deploy prod --message "prices in euros" --probe https://api.example.com/healthz
-    """
-    deploying(
-        context,
-        env,
-        frontends,
-        dry_run=dry_run,
-        check_only=check_only,
-        plan=plan,
-        message=message,
-        drain=drain,
-        lock_wait=lock_wait,
-        timeout=timeout,
-        probe=probe,
-        probe_rate=probe_rate,
-        as_json=as_json,
-    )
 
 
 @app.command()
@@ -190,7 +144,7 @@ def status(context: typer.Context, env: Environment = None, *, as_json: Json = F
 @app.command()
 def logs(
     context: typer.Context,
-    services: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...", help="All when left out.")] = None,
+    services: Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="All when left out.")] = None,
     *,
     env: EnvironmentOption = None,
     tail: Annotated[int, typer.Option(min=0, help="Lines from the end, per service.")] = 100,
@@ -208,12 +162,14 @@ def logs(
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def exec(  # noqa: A001 - the command's name, as Docker has it
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service in whose container it runs.")],
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service in whose container it runs.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments.")],
     *,
     env: EnvironmentOption = None,
 ) -> None:
-    """Run a command in a service's container; the exit code is the command's.
+    """Run a command in a service's container.
+
+    The exit code is the command's.
 
     Example: nself-sdk exec postgres psql -U postgres shop
     """
@@ -232,7 +188,10 @@ def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Install and start what is missing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether this machine can run stacks: Docker engine, Compose and what they need.
+    """Say whether this machine can run stacks.
+
+    It needs a Docker engine, its client, Compose and buildx. --fix installs and starts what is missing, from the
+    distribution's packages, and says what it did.
 
     Example: nself-sdk doctor --fix
     """

@@ -8,23 +8,21 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from nself_sdk.cli import output
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from nself_sdk.deploy import Deployment, Progress
     from nself_sdk.environment import Environment as Place
     from nself_sdk.errors import Problem
-    from nself_sdk.plan import Plan
     from nself_sdk.project import Project
     from nself_sdk.store import ProjectFolder
 
 _WHICH = "dev, staging, prod or one of your own; the current one when left out (see: env switch)."
 
-Environment = Annotated[str | None, typer.Argument(metavar="[ENV]", help=_WHICH, show_default=False)]
+Environment = Annotated[str | None, typer.Argument(metavar="ENV", help=_WHICH, show_default=False)]
 EnvironmentOption = Annotated[str | None, typer.Option("--env", "-e", metavar="ENV", help=_WHICH, show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that services may take to become healthy.")]
@@ -56,7 +54,23 @@ Frontends = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be deployed, where, and what would change.")]
 CheckOnly = Annotated[bool, typer.Option("--check-only", help="Only say what is wrong; connect to nothing.")]
 
+#: The commands as one meets them: on this machine, on a host, and what one needs now and then.
+_ORDER = (
+    *("init", "build", "check", "up", "status", "logs", "exec", "urls", "down"),
+    *("staging", "prod", "server", "deploy", "plan", "releases", "rollback", "drift"),
+    *("env", "services", "templates", "export", "import", "doctor"),
+)
+
+
+class _AsMet(TyperGroup):
+    """The commands in the order of `_ORDER`, whichever module they come from."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # typer's own kind of Context
+        return sorted(super().list_commands(ctx), key=[*_ORDER].index)
+
+
 app = typer.Typer(
+    cls=_AsMet,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -147,78 +161,3 @@ def judged(title: str, wrong: Sequence[Problem], secrets: Sequence[Problem], *, 
     if secrets:
         raise worst
     typer.echo(f"{title}: no problems")
-
-
-def bring_up(  # noqa: PLR0913 - what the command line says; the rest is the deploy's own
-    context: typer.Context,
-    env: str | None,
-    frontends: bool | None = None,
-    *,
-    plan: Path | None = None,
-    probe: Sequence[str] | None = None,
-    probe_rate: float = 20,
-    as_json: bool = False,
-    **options: Any,
-) -> None:
-    """Deploy, showing what happens, and print how it ended. The options are those of `Deployment.deploy`."""
-    tell = output.Live()
-    approved = None if plan is None else saved_plan(plan)
-    with tell, connected(context, env, tell, frontends) as deployment:
-        traffic = deployment.probe(*probe, rate=probe_rate) if probe else None
-        report = deployment.deploy(approved, probe=traffic, **options)
-    output.report(deployment, report, as_json=as_json)
-
-
-def saved_plan(path: Path) -> Plan:
-    """The plan that ``plan --out`` wrote.
-
-    Raises:
-        DeclarationError: the file is none.
-    """
-    from pydantic import ValidationError
-
-    from nself_sdk.errors import DeclarationError, Problem
-    from nself_sdk.plan import Plan
-    from nself_sdk.store import envfiles
-
-    try:
-        return Plan.model_validate_json(envfiles.read_text(path))
-    except ValidationError:
-        raise DeclarationError(
-            Problem(str(path), "is not a plan", "make one with: nself-sdk plan --out FILE")
-        ) from None
-
-
-def would_deploy(context: typer.Context, env: str | None, frontends: bool | None) -> None:
-    """Print what would be deployed and where and, if the host answers, what would change there. Changes nothing."""
-    from nself_sdk.deploy import Deployment
-    from nself_sdk.errors import HostUnreachableError
-
-    folder, environment, project = declared(context, env, frontends)
-    deployment = Deployment(project, environment, folder)
-    typer.echo(f"would deploy {project.name} in {environment.name} to {deployment.target}:")
-    output.table(
-        ("service", "image"),
-        [(name, service.image or "") for name, service in sorted(deployment.file.services.items())],
-    )
-    output.urls(deployment.context, as_json=False)
-    if missing := list(folder.secret_problems(deployment.context)):
-        typer.echo(f"\nwhat would change there is not known: {missing[0]}")
-        return
-    try:
-        with deployment:
-            typer.echo(f"\n{deployment.plan()}")
-    except HostUnreachableError as error:
-        typer.echo(f"\nwhat would change there is not known: {error.message}")
-
-
-def deploying(
-    context: typer.Context, env: str, frontends: bool | None, *, dry_run: bool, check_only: bool, **options: Any
-) -> None:
-    """What every command does whose name says deploy. The options are those of `bring_up`."""
-    if check_only:
-        checked(context, env, frontends, as_json=False)
-    elif dry_run:
-        would_deploy(context, env, frontends)
-    else:
-        bring_up(context, env, frontends, **options)

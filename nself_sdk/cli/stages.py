@@ -12,18 +12,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from nself_sdk.cli.shared import (
-    CheckOnly,
-    DryRun,
-    Frontends,
-    Json,
-    Timeout,
-    app,
-    checked,
-    declared,
-    deploying,
-    opened,
-)
+from nself_sdk.cli import deploys
+from nself_sdk.cli.shared import Frontends, Json, app, checked, declared, opened
 
 Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="Its base domain, such as staging.example.com.")]
 Email = Annotated[str, typer.Option(metavar="ADDRESS", help="Who is told about certificates and alerts.")]
@@ -65,18 +55,12 @@ def _add_check(group: typer.Typer, stage: str) -> None:
 
 
 def _add_deploy(group: typer.Typer, stage: str) -> None:
-    def deploy(
-        context: typer.Context,
-        *,
-        frontends: Frontends = None,
-        dry_run: DryRun = False,
-        check_only: CheckOnly = False,
-        timeout: Timeout = 300,
-    ) -> None:
-        deploying(context, stage, frontends, dry_run=dry_run, check_only=check_only, timeout=timeout)
-
-    text = f"Deploy {stage}, and wait until every service is healthy."
-    _command(group, deploy, text, f"{stage} deploy {'--exclude-frontends' if stage == 'staging' else '--dry-run'}")
+    text = (
+        f"Deploy {stage}, and wait until every service is healthy.\n\n"
+        "Exit code 1: everything is deployed, but a request of the probe was lost or post-deploy went wrong."
+    )
+    example = f"{stage} deploy {'--exclude-frontends' if stage == 'staging' else '--dry-run'}"
+    _command(group, deploys.to(stage), text, example)
 
 
 def _init(context: typer.Context, stage: str, domain: str, email: str, host: str) -> None:

@@ -218,3 +218,23 @@ def test_exit_codes(shop: Path, arguments: list[str], code: int) -> None:
 )
 def test_every_help_has_an_example(tmp_path: Path, command: str) -> None:
     assert f"Example: nself-sdk {command}" in nself(tmp_path, *command.split(), "--help").stdout
+
+
+@pytest.mark.parametrize("stage", ["staging", "prod"])
+def test_a_stages_deploy_takes_every_option_of_deploy(shop: Path, stage: str) -> None:
+    def options(*command: str) -> list[str]:
+        return nself(shop, *command, "--help").stdout.partition("Options:")[2].splitlines()
+
+    assert options(stage, "deploy") == options("deploy")
+    assert "--probe URL" in "".join(options(stage, "deploy"))
+
+
+def test_what_would_be_deployed_comes_as_json_too(shop: Path) -> None:
+    assert nself(shop, "staging", "init", "staging.example.org", "--server", "local").returncode == 0
+    with (shop / ".environments/staging/.env").open("a") as file:
+        file.write("TLS=local-ca\n")
+    done = nself(shop, "staging", "deploy", "--dry-run", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["target"], document["plan"]) == (0, "this machine", None)
+    assert document["images"]["hasura"].startswith("hasura/graphql-engine:")
+    assert json.loads(nself(shop, "staging", "deploy", "--check-only", "--json").stdout) == []
