@@ -45,7 +45,7 @@ def environments(folder: ProjectFolder) -> list[Row]:
 
 def shown(folder: ProjectFolder, name: str) -> list[Shown]:
     """Every variable and secret of an environment, by name."""
-    found = {**_secrets(folder, name), **folder.variables(name)}
+    found = _all(folder, name)
     return [
         Shown(key, _masked(variable), f"{_relative(folder, variable)}:{variable.line}")
         for key, variable in sorted(found.items())
@@ -54,7 +54,7 @@ def shown(folder: ProjectFolder, name: str) -> list[Shown]:
 
 def differing(folder: ProjectFolder, first: str, second: str) -> list[tuple[str, str | None, str | None]]:
     """The variables that are not the same in both, masked; None where one is absent."""
-    one, other = ({**_secrets(folder, n), **folder.variables(n)} for n in (first, second))
+    one, other = (_all(folder, name) for name in (first, second))
     names = [n for n in sorted({*one, *other}) if (one.get(n) and one[n].value) != (other.get(n) and other[n].value)]
     return [(n, _masked(one[n]) if n in one else None, _masked(other[n]) if n in other else None) for n in names]
 
@@ -71,6 +71,11 @@ def wrong(folder: ProjectFolder, name: str) -> Iterator[Problem]:
         yield from error.problems
     except SecretError as error:
         yield Problem("", error.message, error.hint)
+
+
+def _all(folder: ProjectFolder, name: str) -> dict[str, Variable]:
+    """Every variable and secret. What ``.env.secrets`` says of a secret is what counts, whatever other files say."""
+    return {**folder.variables(name), **_secrets(folder, name)}
 
 
 def _secrets(folder: ProjectFolder, name: str) -> dict[str, Variable]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nself_sdk.errors import DeclarationError
-from nself_sdk.store import ProjectFolder, inspection
+from nself_sdk.store import ProjectFolder, envfiles, inspection
 from nself_sdk.store.folder import NotHonouredWarning
 
 
@@ -170,6 +170,17 @@ def test_nothing_in_an_env_file_is_executed(tmp_path: Path) -> None:
 def test_show_masks_secrets_and_passwords_of_urls(tmp_path: Path) -> None:
     folder = written(tmp_path, env="API_KEY=abc\nURL=postgres://u:pw@h/db\nAUTH_ACCESS_TOKEN_EXPIRES_IN=900\n")
     assert [row.value for row in inspection.shown(folder, "dev")] == ["********", "900", "postgres://********@h/db"]
+
+
+def test_show_and_diff_tell_of_the_secret_that_counts(tmp_path: Path) -> None:
+    folder = written(tmp_path, env="POSTGRES_PASSWORD=of-the-old-tool\n", prod="A=1\n")
+    for name in ("staging", "prod"):
+        path = tmp_path / f".environments/{name}/.env.secrets"
+        envfiles.write_private(path, f"POSTGRES_PASSWORD={name}\n")
+    assert ("POSTGRES_PASSWORD", "********", ".environments/prod/.env.secrets:1") in [
+        (row.name, row.value, row.place) for row in inspection.shown(folder, "prod")
+    ]
+    assert [row[0] for row in inspection.differing(folder, "staging", "prod")] == ["A", "POSTGRES_PASSWORD"]
 
 
 def test_switch_changes_no_other_file(tmp_path: Path) -> None:
