@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nself_sdk.docker import Target
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
@@ -9,17 +11,22 @@ from nself_sdk.store import ProjectFolder
 
 
 def target(folder: ProjectFolder, environment: Environment) -> Target:
-    """The place that ``server.json`` names; this machine without one."""
+    """The place that ``server.json`` names; this machine without one.
+
+    Raises:
+        DeclarationError: it names none, or one that cannot be.
+    """
     server = folder.server(environment.name)
     if server is None:
         return Target()
-    return Target.parse(
-        server.url,
-        identity_file=server.identity_file,
-        known_hosts=server.known_hosts,
-        jump=server.jump,
-        socket=server.socket,
-    )
+    if unnamed := list(folder.server_problems(environment)):
+        raise DeclarationError(unnamed)
+    options = {name: getattr(server, name) for name in ("identity_file", "known_hosts", "jump", "socket")}
+    try:
+        return Target.parse(server.url, **options)
+    except DeclarationError as error:
+        path = folder.home(environment.name) / "server.json"
+        raise DeclarationError([replace(p, where=f"{path}: {p.where}") for p in error.problems]) from None
 
 
 def remote_target(folder: ProjectFolder, environment: Environment) -> Target:

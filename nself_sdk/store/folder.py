@@ -138,11 +138,14 @@ class ProjectFolder:
     def file_problems(self, environment: Environment) -> Iterator[Problem]:
         """What is wrong with what an environment's files say."""
         yield from facts.problems(environment.profile, self.variables(environment.name))
+        yield from self.server_problems(environment)
+
+    def server_problems(self, environment: Environment) -> Iterator[Problem]:
+        """Whether the host of an environment is still to be named."""
         named = self.server(environment.name)
         if named and facts.is_placeholder(named.host):
-            path = self.home(environment.name) / "server.json"
             fix = 'write "ssh://user@host", or "local" for this machine'
-            yield Problem(f"{path}: host", "is still to be named", fix)
+            yield Problem(f"{self.home(environment.name) / 'server.json'}: host", "is still to be named", fix)
 
     def secret_problems(self, context: Context) -> Iterator[Problem]:
         """What is wrong with an environment's secrets and certificate; generates nothing."""

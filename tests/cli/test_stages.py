@@ -87,8 +87,10 @@ def test_a_host_that_is_not_named_yet_cannot_be_deployed_to(shop: Path) -> None:
     nself(shop, "staging", "init", "staging.example.org")
     checked = nself(shop, "staging", "deploy", "--check-only")
     assert (checked.returncode, "is still to be named" in checked.stderr) == (2, True)
-    deployed = nself(shop, "staging", "deploy")
-    assert (deployed.returncode, "<host>" in deployed.stderr) == (2, True)
+    for command in (["deploy"], ["deploy", "--dry-run"]):
+        deployed = nself(shop, "staging", *command)
+        told = ".environments/staging/server.json: host: is still to be named"
+        assert (deployed.returncode, told in deployed.stderr) == (2, True)
 
 
 def test_secrets_are_generated_and_never_shown(shop: Path) -> None:
