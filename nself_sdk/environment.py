@@ -127,11 +127,12 @@ class Environment(Model):
         Raises:
             DeclarationError: the name is unknown and no ``base`` was given, or a fact is wrong.
         """
-        base = facts.pop("base", name)
-        profile = ALIASES.get(str(base).lower())
+        base = facts.pop("base", None)
+        profile = ALIASES.get(str(base or name).lower())
         if profile is None:
-            fix = "known: dev, staging, prod; an environment of your own needs base='staging'"
-            raise DeclarationError(Problem("environment", f"unknown environment {name!r}", fix))
+            what = f"unknown base {base!r}" if base else f"unknown environment {name!r}"
+            fix = "known: dev, staging, prod" + ("" if base else "; an environment of your own needs base='staging'")
+            raise DeclarationError(Problem("environment", what, fix))
         own_name = ALIASES.get(name.lower(), name)
         values: dict[str, Any] = {"name": own_name, "profile": profile, **_PROFILES[profile], **facts}
         return cls(**values)

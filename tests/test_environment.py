@@ -37,6 +37,8 @@ def test_an_environment_of_ones_own_needs_a_base() -> None:
     assert (preview.name, preview.profile, preview.tls) == ("preview-12", "staging", "own")
     with pytest.raises(DeclarationError, match=r"unknown environment 'preview-12'; known: dev, staging, prod"):
         Environment.named("preview-12")
+    with pytest.raises(DeclarationError, match=r"unknown base 'stagin'; known: dev, staging, prod$"):
+        Environment.named("preview-12", base="stagin")
 
 
 @pytest.mark.parametrize("name", ["prodd", "", "../prod", "prod;id", "prod\n", " prod"])

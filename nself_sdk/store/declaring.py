@@ -103,6 +103,8 @@ def _numbered(part: Service | Route, prefix: str) -> Iterator[tuple[str, str]]:
         yield from _own(values.pop("environment", {}), prefix, numbered.fields(type(part)))
         if values.get("route", "") is None:
             values["route"] = "none"
+    elif type(part).__name__ == "FrontendApp":
+        values["port"] = dict(part)["port"]  # left out, it would be the number's
     for path, value in values.items():
         word, text = _said(type(part), path, value, numbered.fields(type(part)))
         yield f"{prefix}_{word}", text

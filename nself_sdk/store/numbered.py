@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +81,7 @@ def _grouped(prefix: str, left: dict[str, Variable], problems: list[Problem]) ->
 
 def _made(kind: type[Any], number: int, group: Group, environment: Environment) -> Any:
     """The service or route that a group declares; what stays in the group is not honoured."""
-    line = _line(number, group) if kind.__name__ == "CustomService" else {}
+    line = _LINES.get(kind.__name__, _no_line)(number, group)
     sources: dict[str, Variable] = {}
     for suffix, path in fields(kind).items():
         if suffix in group and (variable := group.pop(suffix)).value:
@@ -96,10 +96,18 @@ def _made(kind: type[Any], number: int, group: Group, environment: Environment) 
         values |= _of_custom(values, group)
     if "name" in values and kind is not Route:
         values["name"] = values["name"].replace("_", "-")
-    try:
-        return kinds.made(kind, {n: v for n, v in values.items() if v not in ("", {})}, sources, environment)
-    except TypeError as error:
-        raise DeclarationError(Problem(kind.__name__, str(error).partition(") ")[2] or str(error))) from None
+    values = {name: value for name, value in values.items() if value not in ("", {})}
+    _refuse_nameless(kind, number, values)
+    return kinds.made(kind, values, sources, environment)
+
+
+def _refuse_nameless(kind: type[Any], number: int, values: Mapping[str, Any]) -> None:
+    """What a class cannot be without is said, and in which variable."""
+    words = {path: suffix for suffix, path in [*fields(kind).items()][::-1]}
+    prefix = f"{prefixes()[kind.__name__]}{number}_"
+    required = [name for name, info in kind.model_fields.items() if info.is_required() and name not in values]
+    if required:
+        raise DeclarationError([Problem(kind.__name__, f"has no {n}", f"write {prefix}{words[n]}") for n in required])
 
 
 def _of_custom(values: Mapping[str, Any], group: Group) -> dict[str, Any]:
@@ -126,6 +134,17 @@ def _line(number: int, group: Group) -> dict[str, Any]:
     if port and not re.fullmatch(r"[0-9]{1,5}", port):
         raise DeclarationError(Problem(line.where, f"{port!r} is not a port", "give a number from 1 to 65535"))
     return {"name": name, "template": template, "port": int(port or 8000 + number), "route": route}
+
+
+def _no_line(number: int, group: Group) -> dict[str, Any]:  # noqa: ARG001 - as `_line`
+    return {}
+
+
+#: What a number says without its variables: as in the old system, each frontend has the next port.
+_LINES: dict[str, Callable[[int, Group], dict[str, Any]]] = {
+    "CustomService": _line,
+    "FrontendApp": lambda number, _: {"port": 2999 + number},
+}
 
 
 def _refuse_other_ports(sources: Mapping[str, Variable]) -> None:

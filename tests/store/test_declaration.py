@@ -11,6 +11,7 @@ from nself_sdk import (
     Alertmanager,
     Auth,
     CustomService,
+    FrontendApp,
     Grafana,
     Hasura,
     Loki,
@@ -220,6 +221,26 @@ def test_i01_to_i11_a_bad_line_is_named_with_its_place(tmp_path: Path, line: str
     assert len(found) == 1
     assert found[0].startswith(".env:2: CS_")
     assert problem in found[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("CS_1=api::", ".env:2: CS_1: has no template; write CS_1_TEMPLATE"),
+        ("FRONTEND_APP_2_PORT=3000", ".env:2: FRONTEND_APP_2_PORT: has no name; write FRONTEND_APP_2_NAME"),
+        ("REMOTE_SCHEMA_1_NAME=app1", ".env:2: REMOTE_SCHEMA_1_NAME: has no domain; write REMOTE_SCHEMA_1_DOMAIN"),
+        ("INTERNAL_ROUTE_3_TARGET=hasura:8080", "has no name; write INTERNAL_ROUTE_3_SUBDOMAIN"),
+    ],
+)
+def test_what_a_number_lacks_is_named_with_the_variable_that_says_it(tmp_path: Path, line: str, problem: str) -> None:
+    [found] = problems_of(tmp_path, f"PROJECT_NAME=a\n{line}\n")
+    assert problem in found
+
+
+def test_a_frontend_without_a_port_has_that_of_its_number_as_before(tmp_path: Path) -> None:
+    project = made(tmp_path, "PROJECT_NAME=a\nFRONTEND_APP_1_NAME=web\nFRONTEND_APP_2_NAME=admin\n")
+    assert project.services["web"] == FrontendApp("web", port=3000)
+    assert project.services["admin"] == FrontendApp("admin", port=3001)
 
 
 def test_i07_two_services_of_one_name_and_all_problems_at_once(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ project = (
     .add(CustomService("api", "fastapi-py", 8001, route=None, needs=["postgres"], environment={"A": "1"}))
     .add(CustomService("web-api", "express-js", 8002, replicas=2, cpus=0.5))
     .add(FrontendApp("web", port=3001, route="app"))
+    .add(FrontendApp("docs", route="docs"))
     .add(RemoteSchema("app1", domain="api.app1.com"))
     .add(Route(name="api2", service="hasura", port=8080))
 )
