@@ -15,7 +15,7 @@ from nself_sdk.cli.shared import app, opened
 @app.command()
 def export(
     context: typer.Context,
-    target: Annotated[Path, typer.Argument(metavar="[DIR]", help="A folder of its own.")] = Path("export"),
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of its own.")] = Path("export"),
     *,
     form: Annotated[
         Literal["env", "python"] | None,

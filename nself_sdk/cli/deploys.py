@@ -54,7 +54,7 @@ def deploy(  # noqa: PLR0913 - its options
     probe_rate: ProbeRate = 20,
     as_json: Json = False,
 ) -> None:
-    """Deploy to the engine of an environment, and wait until every service is healthy.
+    """Deploy to the host of an environment, until all is healthy.
 
     Where that is, .environments/ENV/server.json says: {"host": "ssh://deploy@example.com"}. Without it, it is this
     machine. Exit code 1: everything is deployed, but a request of the probe was lost or post-deploy went wrong.

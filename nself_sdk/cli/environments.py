@@ -61,7 +61,7 @@ def create(
 
 @environments.command()
 def show(context: typer.Context, env: Environment = None, *, as_json: Json = False) -> None:
-    """Show every variable of an environment, and the file and line that decided it. Secrets are masked.
+    """Show every variable, and the file and line that decided it. Secrets are masked.
 
     Example: nself-sdk env show prod
     """
@@ -95,7 +95,9 @@ def diff(context: typer.Context, first: Name, second: Name, *, as_json: Json = F
 
 @environments.command()
 def validate(context: typer.Context, env: Environment = None, *, as_json: Json = False) -> None:
-    """Say what is wrong with the files of an environment; of all of them when none is named. Touches nothing.
+    """Say what is wrong with the files of an environment. Touches nothing.
+
+    Of all environments when none is named.
 
     Example: nself-sdk env validate
     """
@@ -109,7 +111,9 @@ def validate(context: typer.Context, env: Environment = None, *, as_json: Json =
 
 @environments.command()
 def switch(context: typer.Context, env: Name, *, as_json: Json = False) -> None:
-    """Make an environment the current one: what commands mean when none is named. No other file is changed.
+    """Make an environment the current one.
+
+    It is what commands mean when none is named. No other file is changed.
 
     Example: nself-sdk env switch staging
     """

@@ -16,11 +16,11 @@ from nself_sdk.cli.shared import Environment, Frontends, Json, app, declared
 
 @app.command()
 def services(
-    name: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="One of them, with its variables.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="SERVICE", help="One of them, with its variables.")] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Show every service of the catalog, what it is for, and the variable that adds it; of one, all its variables.
+    """Show the services of the catalog, or one with its variables.
 
     Example: nself-sdk services redis
     """

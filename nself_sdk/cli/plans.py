@@ -44,7 +44,9 @@ def plan(
 
 @app.command()
 def drift(context: typer.Context, env: Environment = None, *, as_json: Json = False) -> None:
-    """Say what on the host differs from the release that was deployed last: changed by hand, missing, extra, unwell.
+    """Say what differs on the host from what was deployed last.
+
+    Changed by hand, missing, extra or unwell.
 
     Exit code 0: nothing; 2: something; 4: the host could not be asked.
 
@@ -67,7 +69,9 @@ def rollback(  # noqa: PLR0913 - its options
     lock_wait: LockWait = 0,
     as_json: Json = False,
 ) -> None:
-    """Restore a whole release: its services, their images and their configuration. Data and secrets stay.
+    """Restore a whole release. Data and secrets stay.
+
+    That is its services, their images and their configuration.
 
     Without a number it is the release that was deployed before what runs now; jobs that run once are not run again.
 

@@ -29,7 +29,7 @@ class _Listing(TyperGroup):
         return super().parse_args(ctx, ["list", *args] if listed else args)
 
 
-releases = typer.Typer(cls=_Listing, help="The releases that a host keeps: list them, show one, compare two.")
+releases = typer.Typer(cls=_Listing, help="The releases that a host keeps: list, show, diff.")
 app.add_typer(releases, name="releases")
 
 
@@ -59,7 +59,9 @@ def show(
     file: Annotated[bool, typer.Option("--file", help="Print its Compose file, and nothing else.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a release: who, when, from what, how its deploy went, and what it runs.
+    """Show a release.
+
+    By whom, when and from what it was made, how its deploy went, and what it runs.
 
     Example: nself-sdk releases show prod 41
     """
@@ -84,7 +86,9 @@ def diff(
     *,
     as_json: Json = False,
 ) -> None:
-    """Say what one release changed against another: definitions, texts, images, secrets.
+    """Say what one release changed against another.
+
+    Definitions, texts, images and secrets.
 
     Example: nself-sdk releases diff prod 40 41
     """

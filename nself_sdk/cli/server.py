@@ -30,7 +30,9 @@ _NOT_DONE = 2
 def check(
     context: typer.Context, env: Environment = None, *, frontends: Frontends = None, as_json: Json = False
 ) -> None:
-    """Say what a deploy would meet on the host: what is fine, what to look at, what refuses it. Touches nothing.
+    """Say what a deploy would meet on the host. Touches nothing.
+
+    What is fine, what to look at, and what refuses it.
 
     Exit code 4: a deploy would be refused.
 
@@ -51,9 +53,10 @@ def init(
     *,
     yes: Yes = False,
 ) -> None:
-    """Prepare a Debian or Ubuntu host: Docker, log rotation, security updates, a firewall that lets ssh in.
+    """Prepare a Debian or Ubuntu host.
 
-    Every command is shown before anything is done; a second run does only what is still missing.
+    It gets Docker, log rotation, security updates, and a firewall that lets ssh in. Every command is shown before
+    anything is done; a second run does only what is still missing.
 
     Exit code 2: there is something to do, and it was not done.
 

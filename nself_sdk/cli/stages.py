@@ -50,7 +50,7 @@ def _add_check(group: typer.Typer, stage: str) -> None:
         checked(context, stage, frontends, as_json=as_json)
         typer.echo(f"next: nself-sdk {stage} deploy")
 
-    text = f"Say everything that is wrong with {stage}: project, variables, host, secrets. Touches nothing."
+    text = f"Say everything that is wrong with {stage}. Touches nothing.\n\nProject, variables, host and secrets."
     _command(group, check, text, f"{stage} check")
 
 

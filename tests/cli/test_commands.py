@@ -20,7 +20,6 @@ from nself_sdk import CustomService, Hasura, Project, Redis
 
 project = Project("shop").add(Hasura()).add(Redis()).add(CustomService("payments", "fastapi-py", 8003))
 """
-COMMANDS = ("init", "build", "check", "up", "deploy", "down", "status", "logs", "exec", "urls", "doctor")
 
 
 @pytest.fixture
@@ -53,15 +52,6 @@ def process(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_each_command_has_an_example(command: str) -> None:
-    assert f"Example: nself-sdk {'-C shop init' if command == 'init' else command}" in run(command, "--help")
-
-
-def test_the_help_names_every_command() -> None:
-    assert [command for command in COMMANDS if f" {command} " not in run("--help")] == []
 
 
 def test_build_writes_a_file_that_plain_compose_reads_and_scaffolds_once(shop: Path) -> None:
