@@ -187,7 +187,7 @@ def _why(name: str, wanted: Wanted, observed: Observed) -> tuple[str, ...]:
     if name in jobs(wanted.file):
         return tuple(why)
     if now and len(now) != replicas(service):
-        why.append(f"{len(now)} of {replicas(service)} containers")
+        why.append(f"{len(now)} running, {replicas(service)} declared")
     why += [f"{c.name} is {c.state}" for c in now if not c.running]
     why += [f"{c.name} is unhealthy" for c in now if c.running and c.health == "unhealthy"]
     return tuple(why)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import cast
 
-from nself_sdk.compose import ComposeFile, Service
+from nself_sdk.compose import ComposeFile, Element, Service
 from nself_sdk.passes import FINGERPRINT_LABEL
 
 
@@ -37,7 +38,13 @@ def differences(name: str, new: ComposeFile, old: ComposeFile) -> list[str]:
     """What differs in the definitions of a service that both files have, without its secrets and labels."""
     after, before = new.services[name], old.services[name]
     fields = (_field(key, after.written.get(key), before.written.get(key)) for key in _keys(after, before))
-    return [*_texts(after, before, new, old), *(text for field in fields for text in field)]
+    return [
+        *_texts(after, before, new, old),
+        *_given("config", _paths(after), _paths(before)),
+        *_given("secret", _secrets(after), _secrets(before)),
+        *(text for field in fields for text in field),
+        *_field("labels", _labels(after), _labels(before)),
+    ]
 
 
 def rotated(labels: Mapping[str, str], fingerprints: Mapping[str, str]) -> Iterator[str]:
@@ -60,6 +67,23 @@ def _texts(new: Service, old: Service, wanted: ComposeFile, before: ComposeFile)
         yield f"config {_plain(reference.source or '')}: {count} lines differ"
 
 
+def _given(kind: str, new: AbstractSet[str], old: AbstractSet[str]) -> Iterator[str]:
+    yield from (f"{kind} {name} {_verb(name in new, name in old)}" for name in sorted(new ^ old))
+
+
+def _paths(service: Service) -> set[str]:
+    return {str(reference.target) for reference in service.config_references}
+
+
+def _secrets(service: Service) -> set[str]:
+    return {str(reference.source) for reference in service.secret_references}
+
+
+def _labels(service: Service) -> dict[str, object]:
+    """Without those that tell of secrets, whose values are told in their own words."""
+    return {name: text for name, text in service.label_map.items() if not name.startswith(FINGERPRINT_LABEL)}
+
+
 def _keys(new: Service, old: Service) -> list[str]:
     """The attributes that differ, without those that are told in their own words."""
     keys = sorted({*new.written, *old.written} - {"configs", "secrets", "labels"})
@@ -67,15 +91,23 @@ def _keys(new: Service, old: Service) -> list[str]:
 
 
 def _field(key: str, new: object, old: object) -> Iterator[str]:
-    if isinstance(new, Mapping) and isinstance(old, Mapping):
-        after, before = cast("Mapping[str, object]", new), cast("Mapping[str, object]", old)
+    """What differs, down to the innermost key."""
+    after, before = _inside(new), _inside(old)
+    if after is not None and before is not None:
         for inner in sorted({*after, *before}):
             if after.get(inner) != before.get(inner):
-                yield f"{key}.{inner} {_verb(inner in after, inner in before)}"
+                yield from _field(f"{key}.{inner}", after.get(inner), before.get(inner))
     elif key == "image":
         yield f"image {old} -> {new}"
     else:
         yield f"{key} {_verb(new is not None, old is not None)}"
+
+
+def _inside(value: object) -> Mapping[str, object] | None:
+    """The keys below a value; None where it is not made of keys."""
+    if isinstance(value, Element):
+        return value.written
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
 
 
 def _verb(is_there: bool, was_there: bool) -> str:

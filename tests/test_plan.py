@@ -168,7 +168,7 @@ CASES = [
     Case("an unhealthy container", "api", {"order": "stop-first", "reasons": ("shop-api-1 is unhealthy",)},
          runs={"health": "unhealthy"}),
     Case("one that starts is left alone", "api", KEEP, runs={"health": "starting"}),
-    Case("too few replicas", "api", {"order": "start-first", "reasons": ("scale added", "1 of 3 containers")},
+    Case("too few replicas", "api", {"order": "start-first", "reasons": ("scale added", "1 running, 3 declared")},
          edits={'"api:1",': '"api:1", scale: 3,'}),
     Case(
         "a secret",
@@ -177,7 +177,17 @@ CASES = [
         runs={"labels": {CONFIG_HASH: "older", f"{FINGERPRINT_LABEL}api_key": "a1b2c3d4"}},
         wanted={"fingerprints": {"API_KEY": "c3d4e5f6", "OTHER": "00000000"}},
     ),
-    Case("a label, or what nobody can name", "api", {"reasons": ("its definition changed",)},
+    Case("what lies deeper, to the innermost key", "db",
+         {"reasons": ("deploy.resources.limits.memory changed", "deploy.update_config added")},
+         edits={'db: {image: "postgres:16",': 'db: {image: "postgres:16", '
+                'deploy: {resources: {limits: {memory: 2g}}, update_config: {order: stop-first}},'},
+         observed={"release": ComposeFile.loads(BASE.replace(
+             'db: {image: "postgres:16",',
+             'db: {image: "postgres:16", deploy: {resources: {limits: {memory: 1g}}},'))}),
+    Case("a label", "api", {"reasons": ("labels.team added",)}, edits={'"api:1",': '"api:1", labels: {team: web},'}),
+    Case("a secret and a config that are new", "api", {"reasons": ("config /etc/api added", "secret KEY added")},
+         edits={'"api:1",': '"api:1", secrets: [KEY], configs: [{source: text, target: /etc/api}],'}),
+    Case("what nobody can name", "api", {"reasons": ("its definition changed",)},
          runs={"labels": {CONFIG_HASH: "older"}}),
     Case("no release to compare with", "api", {"reasons": ("its definition changed",)}, edits={"info": "debug"},
          observed={"release": None}),

@@ -206,7 +206,8 @@ def _report(context: Context, done: Report) -> None:
     if done.probe is not None:
         typer.echo(f"probe: {done.probe}")
     if done.release is not None:
-        typer.echo(f"kept as release {done.release.number}")
+        restored = f"release {done.release.restores} is restored, " if done.release.restores else ""
+        typer.echo(f"{restored}kept as release {done.release.number}")
     steps = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in done.steps)
     typer.echo(f"{context.project} is healthy in {context.environment.name} after {done.seconds:.1f} s ({steps})")
     urls(context, as_json=False)

@@ -39,6 +39,10 @@ def plan(
 
         envfiles.write(out, made.model_dump_json(indent=2) + "\n")
     typer.echo(made.model_dump_json(indent=2) if as_json else str(made))
+    if made.pending and not made.refusals:
+        given = {True: " --include-frontends", False: " --exclude-frontends", None: ""}[frontends]
+        saved = f" --plan {out}" if out else ""
+        typer.echo(f"next: nself-sdk deploy {made.environment}{given}{saved}", err=as_json)
     raise typer.Exit(_CHANGES if made.pending or made.refusals else 0)
 
 

@@ -17,7 +17,7 @@ from nself_sdk.deploy.findings import findings
 from nself_sdk.deploy.hooks import Hooks, around
 from nself_sdk.deploy.probe import Probe, ProbeReport, probing
 from nself_sdk.deploy.progress import Progress, Report
-from nself_sdk.deploy.recording import record, record_again
+from nself_sdk.deploy.recording import is_news, record, record_again
 from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.deploy.stack import RunningStack
@@ -173,7 +173,7 @@ class Deployment(RunningStack):
                 rollout = Rollout(self.driver, stack, wanted, timeout, drain, self._tell)
                 with report.step("start", self._tell):
                     running.carry_out(rollout, fresh, report, history[0] if history else None, self.stack)
-            if fresh.pending or not releases.is_newest(history, wanted.file.to_yaml(), wanted.fingerprints):
+            if is_news(history, wanted, report):
                 report.release = record(self.driver, self.folder, wanted, report, message)
             report.flaws += certificates.flaws(self.certificates, timeout, self._tell)
         return report
@@ -211,7 +211,8 @@ class Deployment(RunningStack):
             with report.step("start", self._tell):
                 running.clear_leftovers(self.driver, self.project.name)
                 wanted = running.restore(rollout, release, self.stack(release.file), report)
-            report.release = record_again(self.driver, release, wanted, report)
+            if is_news(history, wanted, report):
+                report.release = record_again(self.driver, release, wanted, report)
         return report
 
     def forget(self) -> None:

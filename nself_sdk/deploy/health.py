@@ -11,6 +11,8 @@ from nself_sdk.compose import ComposeFile
 from nself_sdk.docker import Container
 from nself_sdk.jobs import jobs
 
+#: What Docker says of a container that is well, one without a health check among them.
+WELL = frozenset({"healthy", "none"})
 #: When each run of a container (its id, and when it was started) was seen first.
 Runs = dict[tuple[str, datetime | None], float]
 Verdict = Literal["waiting", "healthy", "failed"]
@@ -44,6 +46,12 @@ def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHe
 def service(name: str, containers: list[Container], file: ComposeFile) -> ServiceHealth:
     """The verdict on one service of the file, from its containers."""
     return _service(name, containers, is_job=name in jobs(file))
+
+
+def ready(containers: Iterable[Container]) -> list[Container]:
+    """Those that may get requests: the ones that are well; all that run, if none is."""
+    running = [container for container in containers if container.running]
+    return [container for container in running if container.health in WELL] or running
 
 
 def note(containers: Iterable[Container], seen: Runs, now: float) -> None:
@@ -86,7 +94,7 @@ def _server(container: Container) -> tuple[Verdict, str]:
         return "failed", f"restarted {container.restart_count} times; {_exit(container)}"
     if container.health == "unhealthy":
         return "failed", "its health check fails"
-    if container.running and container.health in {"healthy", "none"}:
+    if container.running and container.health in WELL:
         return "healthy", container.health if container.health == "healthy" else "running"
     return "waiting", container.health if container.health == "starting" else container.state
 

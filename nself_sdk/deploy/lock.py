@@ -183,7 +183,8 @@ class _Fenced:
 def _described(lock: Container, now: datetime) -> str:
     age = (now - lock.created_at).total_seconds() if lock.created_at else 0
     message = lock.labels.get(_MESSAGE, "")
-    return f"{lock.labels.get(_OWNER, 'somebody')}, for {age:.0f} s{f' ({message})' if message else ''}"
+    since = f", since {lock.created_at:%Y-%m-%d %H:%M:%S %Z}" if lock.created_at else ""
+    return f"{lock.labels.get(_OWNER, 'somebody')}, for {age:.0f} s{f' ({message})' if message else ''}{since}"
 
 
 def _name(project: str) -> str:

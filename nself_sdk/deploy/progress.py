@@ -38,7 +38,7 @@ class Step:
 
 @dataclass
 class Report:
-    """A deploy that ended healthy: its steps, and the seconds after which each service was."""
+    """A deploy that ended healthy: its steps, and the seconds that each service that was changed took to be healthy."""
 
     steps: list[Step] = field(default_factory=list[Step])
     services: dict[str, float] = field(default_factory=dict[str, float])

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nself_sdk.deploy import observing, releases
 from nself_sdk.deploy.progress import Report
 from nself_sdk.deploy.releases import Release
 from nself_sdk.docker import Driver
 from nself_sdk.plan import Wanted
 from nself_sdk.store import ProjectFolder, revision
+
+
+def is_news(history: Sequence[Release], wanted: Wanted, report: Report) -> bool:
+    """Whether it becomes a release: something changed now, or by a deploy that was cut off and kept nothing."""
+    if not history or (report.plan and report.plan.pending):
+        return True
+    newest = history[0]
+    return (newest.file, newest.fingerprints) != (wanted.file.to_yaml(), dict(wanted.fingerprints))
 
 
 def record(driver: Driver, folder: ProjectFolder, wanted: Wanted, report: Report, message: str) -> Release:

@@ -17,7 +17,7 @@ def refuse(approved: Plan | None, fresh: Plan) -> None:
     if approved is None or approved == fresh:
         return
     what = "the host changed" if approved.wanted == fresh.wanted else "the project changed"
-    fix = "look at a new plan and deploy that one"
+    fix = f"look at a new one: nself-sdk plan {fresh.environment}"
     raise DeclarationError(Problem("plan", f"{what} since this plan was made", fix))
 
 

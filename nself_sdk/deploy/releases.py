@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import Field, ValidationError
@@ -116,20 +115,23 @@ def chosen(releases: tuple[Release, ...], number: int | None) -> Release:
     for release in releases:
         if release.number == number or (number is None and release.origin < releases[0].origin):
             return release
-    known = ", ".join(str(release.number) for release in releases) or "none"
+    known = ", ".join(str(release.number) for release in releases)
+    if not releases:
+        raise DeclarationError(Problem("release", "the host keeps none of this project yet", "deploy it first"))
     what = "there is no release before the present one" if number is None else f"there is no release {number}"
     raise DeclarationError(Problem("release", what, f"the host keeps: {known}"))
 
 
-def is_newest(releases: tuple[Release, ...], file: str, fingerprints: Mapping[str, str]) -> bool:
-    """Whether the newest release is this one: a deploy that was cut off may have changed all and kept nothing."""
-    return bool(releases) and (releases[0].file, releases[0].fingerprints) == (file, dict(fingerprints))
-
-
 def keep(driver: Driver, release: Release) -> Release:
     """Put the release on the host as its newest, with names for its images, and let the oldest go."""
-    number = max((kept.number for kept in history(driver, release.project)), default=0) + 1
-    release = release.replace(number=number, when=driver.info().time)
+    before = history(driver, release.project)
+    # What was left alone took what it took when it was last changed.
+    seconds = {**(before[0].seconds if before else {}), **release.seconds}
+    release = release.replace(
+        number=max((kept.number for kept in before), default=0) + 1,
+        when=driver.info().time,
+        seconds={name: took for name, took in seconds.items() if name in release.references},
+    )
     for service, image in release.images.items():
         driver.tag(image, _kept_name(release, service))
     labels = {LABEL: release.project, _DOCUMENT: release.model_dump_json()}

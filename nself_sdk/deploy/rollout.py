@@ -26,7 +26,6 @@ _LOG_LINES = 20
 #: Compose itself may wait for a service; it gets a little longer, so that our own message comes first.
 _MARGIN = 60.0
 _GRACE = 10.0  # Docker's own, where the file says nothing
-_WELL = {"healthy", "none"}
 
 
 @dataclass
@@ -140,7 +139,7 @@ class Rollout:
         For all of them at once: each reload of the edge starts its workers anew.
         """
         if services and (gate := self._edge()):
-            gate.pin({service: _serving(self._containers(service)) for service in services})
+            gate.pin({service: health.ready(self._containers(service)) for service in services})
 
     def _start_first(self, service: str) -> None:
         """New containers beside the old, batch by batch."""
@@ -163,7 +162,7 @@ class Rollout:
             new = self._healthy(service, except_for=known) if batch.start else []
             self._ask(gate, service, new)
             if gate:
-                gate.pin({service: _serving([*stay, *new])})
+                gate.pin({service: health.ready([*stay, *new])})
         except BaseException:
             self._abandon(service, known, gate)
             raise
@@ -175,7 +174,7 @@ class Rollout:
         """Whether an earlier deploy that was cut off has replaced this container already."""
         service = container.service
         return (
-            container.health in _WELL
+            container.health in health.WELL
             and container.labels.get(CONFIG_HASH) == self.wanted.hashes.get(service)
             and container.image_id == self.wanted.images.get(service)
         )
@@ -192,10 +191,11 @@ class Rollout:
         """The old containers serve on. What was started is stopped; it stays, to be looked at."""
         found = self._containers(service)
         if gate:
-            gate.pin({service: _serving([container for container in found if container.id in known])})
+            gate.pin({service: health.ready([container for container in found if container.id in known])})
         for container in found:
             if container.id not in known:
                 self.driver.stop(container.id, int(_GRACE))
+                self._say(service, f"{container.name} is kept, stopped, until the next deploy", lasting=True)
 
     def _ask(self, gate: Edge | None, service: str, new: Sequence[Container]) -> None:
         for container in new if gate else ():
@@ -239,6 +239,7 @@ class Rollout:
 
     def _failure(self, state: ServiceHealth, reason: str) -> UnhealthyServiceError:
         """The error that a tired person reads at night: the service, why, its last lines, the next command."""
+        self._say(state.service, f"failed: {reason}")
         logs = evidence(self.driver, state.container)
         hint = f"see more with: nself-sdk logs {state.service} --env {self.wanted.environment}"
         return UnhealthyServiceError(state.service, reason, logs, f"{hint}; correct it and deploy again")
@@ -258,8 +259,8 @@ class Rollout:
         written = self.file.services[service].stop_grace_period
         return duration(str(written)).total_seconds() if written else _GRACE
 
-    def _say(self, service: str, what: str) -> None:
-        self.tell(Progress("start", what, service))
+    def _say(self, service: str, what: str, *, lasting: bool = False) -> None:
+        self.tell(Progress("start", what, service, lasting=lasting))
 
 
 def evidence(driver: Driver, container: Container | None) -> str:
@@ -274,12 +275,6 @@ def evidence(driver: Driver, container: Container | None) -> str:
 
 def _is_new(change: Change) -> bool:
     return change.kind == "create"
-
-
-def _serving(containers: Sequence[Container]) -> list[Container]:
-    """Those that may get requests: the healthy ones; all that run, if none is."""
-    running = [container for container in containers if container.running]
-    return [container for container in running if container.health in _WELL] or running
 
 
 _DOING = {

@@ -26,7 +26,7 @@ def carry_out(rollout: Rollout, made: Plan, report: Report, before: Release | No
     Args:
         rollout: how to change the host.
         made: what to change, and nothing else.
-        report: gets the seconds of each service.
+        report: gets the seconds of each service that is changed.
         before: where to return to; None where there is nothing.
         stack_of: the stack of an earlier release's file.
 
@@ -35,13 +35,11 @@ def carry_out(rollout: Rollout, made: Plan, report: Report, before: Release | No
     """
     clear_leftovers(rollout.driver, rollout.stack.project)
     try:
-        with watched(rollout, report):
-            rollout.carry_out(made.pending)
+        _timed(rollout, made, report)
     except BaseException as failure:
         if before is not None:
             _go_back(rollout, before, stack_of(before.file), failure)
         raise
-    report.services.update(rollout.seconds)
 
 
 StackOf = Callable[[str], Stack]
@@ -53,9 +51,13 @@ def _go_back(rollout: Rollout, before: Release, stack: Stack, failure: BaseExcep
     try:
         restore(rollout, before, stack, Report())
     except NselfError as second:
-        hint = "look at it with: nself-sdk status; correct the cause and deploy again, which continues"
+        look = f"look at it with: nself-sdk status {before.environment}"
+        hint = f"{look}; correct the cause and deploy again, which continues"
         raise DriverError(f"{failure}\nand the way back to release {before.number} failed: {second}", hint) from failure
-    rollout.tell(Progress("back", f"release {before.number} serves again"))
+    again = f"release {before.number} serves again"
+    rollout.tell(Progress("back", again, lasting=True))
+    if isinstance(failure, NselfError):
+        failure.hint = f"{again}; {failure.hint}"
 
 
 def restore(rollout: Rollout, release: Release, stack: Stack, report: Report) -> Wanted:
@@ -72,10 +74,16 @@ def restore(rollout: Rollout, release: Release, stack: Stack, report: Report) ->
     refusals.refuse_loss(back)
     report.plan = back
     way = Rollout(rollout.driver, stack, wanted, rollout.timeout, rollout.drain, rollout.tell)
-    with watched(way, report):
-        way.carry_out(back.pending)
-    report.services.update(way.seconds)
+    _timed(way, back, report)
     return wanted
+
+
+def _timed(rollout: Rollout, made: Plan, report: Report) -> None:
+    """Carry the changes out, and report the seconds that each service took."""
+    with watched(rollout) as created:
+        rollout.carry_out(made.pending)
+    changed = {change.service for change in made.pending}
+    report.services = {name: took for name, took in {**created, **rollout.seconds}.items() if name in changed}
 
 
 def _backwards(back: Plan, file: ComposeFile) -> Plan:
@@ -98,21 +106,20 @@ def clear_leftovers(driver: Driver, project: str) -> None:
 
 
 @contextmanager
-def watched(rollout: Rollout, report: Report) -> Generator[None]:
-    """Tell of every change of a service's state while the body runs."""
-    done = Event()
-    watcher = Thread(target=_watch, args=(rollout, report, done), daemon=True)
+def watched(rollout: Rollout) -> Generator[dict[str, float]]:
+    """Tell of every change of a service's state while the body runs; the seconds from its container to its health."""
+    done, seconds = Event(), dict[str, float]()
+    watcher = Thread(target=_watch, args=(rollout, seconds, done), daemon=True)
     watcher.start()
     try:
-        yield
+        yield seconds
     finally:
         done.set()
         watcher.join()
 
 
-def _watch(rollout: Rollout, report: Report, done: Event) -> None:
-    last: dict[str, str] = {}
-    begin = time.monotonic()
+def _watch(rollout: Rollout, seconds: dict[str, float], done: Event) -> None:
+    last, seen = dict[str, str](), dict[str, float]()
     while True:
         finished = done.wait(_POLL_SECONDS)
         try:
@@ -123,7 +130,8 @@ def _watch(rollout: Rollout, report: Report, done: Event) -> None:
             if last.get(state.service) != state.reason:
                 last[state.service] = state.reason
                 rollout.tell(Progress("start", state.reason, state.service))
+            begin = seen.setdefault(state.service, time.monotonic()) if state.container else 0
             if state.verdict == "healthy":
-                report.services.setdefault(state.service, round(time.monotonic() - begin, 1))
+                seconds.setdefault(state.service, round(time.monotonic() - begin, 1))
         if finished:
             return

@@ -85,7 +85,7 @@ class RunningStack:
         self._known(service)
         found = [c for c in self.driver.containers(self.project.name) if c.service == service and c.running]
         if not found:
-            raise DriverError(f"{service} is not running", "start it with: nself-sdk up")
+            raise DriverError(f"{service} is not running", f"start it with: nself-sdk up {self.environment.name}")
         return found[0]
 
     def _known(self, service: str) -> None:

@@ -97,6 +97,16 @@ def test_a_deploy_and_a_rollback_as_json(host: FakeHost, shop: Path) -> None:
     assert (back["release"], [c["service"] for c in back["plan"]["changes"] if c["kind"] != "keep"]) == (3, ["hasura"])
 
 
+def test_a_rollback_says_what_it_restored_and_a_plan_what_comes_next(host: FakeHost, shop: Path) -> None:
+    deployed_twice(shop)
+    assert "release 1 is restored, kept as release 3\n" in nself(shop, "rollback", "staging", level="debug")[1]
+    saved = str(shop / "p.json")
+    code, out, _ = nself(shop, "plan", "staging", "--out", saved, "--exclude-frontends", level="debug")
+    assert (code, out.splitlines()[-1]) == (2, f"next: nself-sdk deploy staging --exclude-frontends --plan {saved}")
+    code, out, error = nself(shop, "plan", "staging", "--json", level="debug")
+    assert (code, json.loads(out)["environment"], error) == (2, "staging", "next: nself-sdk deploy staging\n")
+
+
 def test_what_went_wrong_beside_a_deploy_is_said_last_and_ends_with_1(host: FakeHost, shop: Path) -> None:
     (shop / "hooks").mkdir()
     (shop / "hooks" / "post-deploy").write_text("echo closed; exit 3\n")

@@ -65,7 +65,9 @@ def test_the_lock_of_a_dead_holder_is_taken_over_and_said_so() -> None:
         assert now is not None
         assert now.labels[lock._OWNER] == "ada@laptop"
     assert host.locks == {}
-    assert TOLD == ["taking over the lock of eve@gone, for 46 s, which shows no sign of life"]
+    assert TOLD == [
+        "taking over the lock of eve@gone, for 46 s, since 2025-12-31 23:59:14 UTC, which shows no sign of life"
+    ]
 
 
 def test_an_old_lock_with_a_fresh_sign_of_life_is_never_taken_over() -> None:

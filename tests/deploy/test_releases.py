@@ -10,7 +10,7 @@ from fakehost import FakeHost, hurry
 from nself_sdk import DeclarationError, Deployment, DriverError, Environment, Hasura, Project
 from nself_sdk.deploy.comparing import compared
 from nself_sdk.deploy.probe import Failure, ProbeReport
-from nself_sdk.deploy.releases import LABEL, Release, chosen
+from nself_sdk.deploy.releases import LABEL, Release, chosen, keep
 from nself_sdk.docker import Image
 from nself_sdk.offers import Route
 
@@ -97,7 +97,7 @@ def test_the_release_that_a_rollback_takes(
 ) -> None:
     kept = tuple(release(number, restores) for number, restores in history)
     if expected is None:
-        with pytest.raises(DeclarationError, match="there is no release"):
+        with pytest.raises(DeclarationError, match=r"no release|keeps none"):
             chosen(kept, asked)
     else:
         assert chosen(kept, asked).number == expected
@@ -116,6 +116,28 @@ def test_a_second_rollback_does_not_bring_back_what_the_first_one_left(tmp_path:
     with pytest.raises(DeclarationError, match="no release before the present one"):
         deployment(tmp_path, host).rollback()
     assert host.locks == {}
+
+
+@pytest.mark.slow
+def test_a_rollback_to_what_runs_is_no_new_release(tmp_path: Path) -> None:
+    host = FakeHost()
+    for level in ("info", "debug"):
+        deployment(tmp_path, host, level).deploy()
+    assert deployment(tmp_path, host).rollback(2).release is None
+    assert deployment(tmp_path, host).rollback(1).release is not None
+    assert deployment(tmp_path, host).rollback(1).release is None
+    assert [r.number for r in deployment(tmp_path, host).releases()] == [3, 2, 1]
+
+
+@pytest.mark.slow
+def test_what_a_deploy_leaves_alone_is_reported_with_no_seconds_and_keeps_those_of_before(tmp_path: Path) -> None:
+    host = FakeHost()
+    keep(host, release(1, references={"postgres": "postgres:16"}, seconds={"postgres": 7.5, "gone": 1}))
+    second = keep(host, release(0, references={"postgres": "postgres:16", "hasura": "h:1"}, seconds={"hasura": 2}))
+    assert second.seconds == {"postgres": 7.5, "hasura": 2}
+    deployment(tmp_path, host).deploy()
+    report = deployment(tmp_path, host, "debug").deploy()
+    assert report.services.keys() == {"hasura"}
 
 
 @pytest.mark.slow

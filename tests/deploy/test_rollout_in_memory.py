@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakehost import FakeHost
@@ -39,9 +39,9 @@ def host(tmp_path: Path) -> FakeHost:
     return made
 
 
-def deployment(host: FakeHost, folder: Path, level: str = "info") -> Deployment:
+def deployment(host: FakeHost, folder: Path, level: str = "info", **given: Any) -> Deployment:
     shop = Project("shop").add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
-    return Deployment(shop, STAGING, folder, driver=host)
+    return Deployment(shop, STAGING, folder, driver=host, **given)
 
 
 def pins(host: FakeHost) -> list[list[str]]:
@@ -107,8 +107,13 @@ def test_what_does_not_answer_the_edge_is_stopped_after_the_edge_is_back_at_the_
 ) -> None:
     old, exec_ = hasura(host), host._exec
     host.answer("exec", lambda id_, run, **o: ExecResult(exit_code=7) if run[0] == "curl" else exec_(id_, run, **o))
-    with pytest.raises(UnhealthyServiceError, match="does not answer the edge"):
-        deployment(host, tmp_path, "debug").deploy()
+    told: list[str] = []
+    failing = deployment(host, tmp_path, "debug", tell=lambda progress: told.append(str(progress.what)))
+    with pytest.raises(UnhealthyServiceError, match="does not answer the edge") as failed:
+        failing.deploy()
+    assert failed.value.hint.startswith("release 1 serves again; see more with: nself-sdk logs hasura --env staging")
+    assert "failed: is healthy by its own check, but does not answer the edge" in told
+    assert "shop-hasura-2 is kept, stopped, until the next deploy" in told
     assert pins(host) == [old, old]
     verbs = [call.verb for call in host.calls if call.verb == "stop" or "target_hasura" in str(call.arguments)]
     assert verbs == ["exec", "exec", "stop"]
