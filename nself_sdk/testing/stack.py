@@ -9,7 +9,7 @@ import secrets as randomness
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
 from pathlib import Path
@@ -19,7 +19,8 @@ from nself_sdk import docker
 from nself_sdk.deploy import Deployment, Probe, Progress, Request
 from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
-from nself_sdk.errors import DriverError
+from nself_sdk.errors import DeclarationError, DriverError, Problem
+from nself_sdk.model import did_you_mean
 from nself_sdk.passes import Pass
 from nself_sdk.project import Declaration, Project, declared
 from nself_sdk.store import ProjectFolder, envfiles
@@ -136,8 +137,14 @@ class NselfStack:
         return self.environment.url(route, path)
 
     def request(self, method: str, route: str, path: str = "/", **given: Any) -> Response:
-        """One request to a route, over verified TLS; see `Edge.request` for what can be given."""
-        return self.edge.request(method, self.environment.host(route), path, **given)
+        """One request to a route, over verified TLS; see `Edge.request` for what can be given.
+
+        Raises:
+            DeclarationError: there is no such route; `edge` asks for any host.
+        """
+        host = self.environment.host(route)
+        _known("route", host, self.deployment.context.hosts)
+        return self.edge.request(method, host, path, **given)
 
     def exec(self, service: str, command: Sequence[str]) -> ExecResult:
         """Run a command in a service's container."""
@@ -162,7 +169,9 @@ class NselfStack:
 
     def secret(self, name: str) -> str:
         """The value of a secret of this stack."""
-        return self.folder.secrets(self.deployment.context)[name]
+        values = self.folder.secrets(self.deployment.context)
+        _known("secret", name, values)
+        return values[name]
 
     def container(self, service: str) -> StackContainer:
         """A service's container, for the wait strategies of testcontainers and for its address."""
@@ -236,6 +245,12 @@ class NselfStack:
         self._deployment.down(timeout=_PATIENCE)
         self._deployment.forget()
         driver.remove_volumes(sorted({volume.name for volume in driver.volumes(self.name)} | anonymous))
+
+
+def _known(what: str, wanted: str, there: Collection[str]) -> None:
+    if wanted not in there:
+        fix = did_you_mean(wanted, list(there)) if there else ""
+        raise DeclarationError(Problem(what, f"this stack has no {wanted}", fix))
 
 
 def free_ports(count: int) -> list[int]:

@@ -160,3 +160,11 @@ def test_a_container_without_published_ports_is_reached_inside_its_network() -> 
             stack.container("postgres")
         with pytest.raises(DeclarationError, match="there is no service 'postgres'"):
             stack.exec("postgres", ["true"])
+
+
+def test_a_route_or_secret_that_is_none_is_told_with_those_that_are() -> None:
+    with NselfStack(Project().add(Redis()), driver=recorded()) as stack:
+        with pytest.raises(DeclarationError, match=r"^route: this stack has no api\.localhost$"):
+            stack.request("GET", "api")
+        with pytest.raises(DeclarationError, match="no REDIS_PASSWRD; did you mean 'REDIS_PASSWORD'?"):
+            stack.secret("REDIS_PASSWRD")
