@@ -93,7 +93,8 @@ def _server(container: Container) -> tuple[Verdict, str]:
     if container.restart_count >= _RESTARTS and container.health != "healthy":
         return "failed", f"restarted {container.restart_count} times; {_exit(container)}"
     if container.health == "unhealthy":
-        return "failed", "its health check fails"
+        restarts = f" after {container.restart_count} restarts" if container.restart_count else ""
+        return "failed", f"its health check fails{restarts}"
     if container.running and container.health in WELL:
         return "healthy", container.health if container.health == "healthy" else "running"
     return "waiting", container.health if container.health == "starting" else container.state

@@ -22,7 +22,7 @@ from nself_sdk.jobs import jobs, steps
 from nself_sdk.plan import CONFIG_HASH, Change, Wanted
 
 _POLL = 0.5
-_LOG_LINES = 20
+_LOG_LINES = 40
 #: Compose itself may wait for a service; it gets a little longer, so that our own message comes first.
 _MARGIN = 60.0
 _GRACE = 10.0  # Docker's own, where the file says nothing
@@ -40,6 +40,8 @@ class Rollout:
     tell: Callable[[Progress], None]
     #: The seconds until each service was healthy.
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    #: The id of the container that failed; empty while none did.
+    failed: str = ""
     _seen: health.Runs = field(default_factory=dict[tuple[str, "datetime | None"], float])
 
     @property
@@ -240,6 +242,7 @@ class Rollout:
     def _failure(self, state: ServiceHealth, reason: str) -> UnhealthyServiceError:
         """The error that a tired person reads at night: the service, why, its last lines, the next command."""
         self._say(state.service, f"failed: {reason}")
+        self.failed = state.container.id if state.container else ""
         logs = evidence(self.driver, state.container)
         hint = f"see more with: nself-sdk logs {state.service} --env {self.wanted.environment}"
         return UnhealthyServiceError(state.service, reason, logs, f"{hint}; correct it and deploy again")

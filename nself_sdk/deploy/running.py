@@ -57,7 +57,15 @@ def _go_back(rollout: Rollout, before: Release, stack: Stack, failure: BaseExcep
     again = f"release {before.number} serves again"
     rollout.tell(Progress("back", again, lasting=True))
     if isinstance(failure, NselfError):
-        failure.hint = f"{again}; {failure.hint}"
+        failure.hint = f"{again}; {_next(rollout, failure)}"
+
+
+def _next(rollout: Rollout, failure: NselfError) -> str:
+    """What to do: what was replaced stop-first had to make room, and there is no more to look at."""
+    there = {container.id for container in rollout.driver.containers(rollout.stack.project)}
+    if rollout.failed and rollout.failed not in there:
+        return "the failed container made room, and these are its last lines; correct it and deploy again"
+    return failure.hint
 
 
 def restore(rollout: Rollout, release: Release, stack: Stack, report: Report) -> Wanted:

@@ -41,6 +41,7 @@ SERVERS = [
     ({"state": "restarting", "restart_count": 1}, "waiting", "restarting"),
     ({"state": "restarting", "restart_count": 3, "exit_code": 1}, "failed", "restarted 3 times; exited with code 1"),
     ({"restart_count": 5, "health": "healthy"}, "healthy", "healthy"),
+    ({"restart_count": 2, "health": "unhealthy"}, "failed", "its health check fails after 2 restarts"),
     ({"restart_count": 5, "health": "starting", "exit_code": 2}, "failed", "restarted 5 times"),
     ({"state": "exited", "exit_code": 0}, "failed", "exited with code 0"),
     ({"state": "exited", "exit_code": 137, "oom_killed": True}, "failed", "more memory than its limit"),

@@ -172,3 +172,15 @@ def test_an_image_that_a_failed_deploy_built_goes_with_the_next_release_and_no_o
         host.kept[name] = Image(id=name, tags=(name,), os="linux", architecture="amd64", size=1, labels=labels)
     deployment(host, tmp_path, "debug").deploy()
     assert [call.arguments for call in host.calls if call.verb == "remove_image"] == [("shop-hello:failed",)]
+
+
+def test_what_failed_and_had_to_make_room_is_not_said_to_be_kept(
+    host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = iter((1, 0))
+    monkeypatch.setattr(host, "_ended", lambda _: ("exited", next(codes)))
+    shop = Project("shop").add(Hasura()).add(Hasura(name="second", route="second"))
+    with pytest.raises(UnhealthyServiceError, match="postgres-setup: exited with code 1") as failed:
+        Deployment(shop, STAGING, tmp_path, driver=host).deploy()
+    said = "release 1 serves again; the failed container made room, and these are its last lines; correct it and deploy"
+    assert failed.value.hint.startswith(said)
