@@ -14,6 +14,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -29,6 +31,17 @@ class NselfError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback: the message, and the user's own line that led to it.
+
+        By this name IPython asks for it: https://ipython.readthedocs.io/en/stable/config/integrating.html
+        """
+        from traceback import extract_tb  # noqa: PLC0415 - only for a mistake
+
+        ours = str(Path(__file__).parent)
+        own = list(takewhile(lambda frame: not frame.filename.startswith(ours), extract_tb(self.__traceback__)))
+        return [f"{type(self).__name__}: {self}", *(f"  in line {frame.lineno}: {frame.line}" for frame in own[-1:])]
 
 
 @dataclass(frozen=True, order=True)

@@ -138,6 +138,12 @@ class ComposeFile(Element):
 
         return to_yaml(self, self.tags)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the file's text."""
+        from html import escape  # noqa: PLC0415 - only for a notebook
+
+        return f"<pre>{escape(self.to_yaml())}</pre>"
+
     def owned_by(self, owner: str) -> Self:
         """The same file, whose elements are said to come from ``owner`` where they clash with others."""
         return _remembering(self.replace(), dict.fromkeys(self.declared, owner), {})

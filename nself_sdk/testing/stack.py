@@ -20,7 +20,6 @@ from nself_sdk.deploy import Deployment, Probe, Progress, Request
 from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem
-from nself_sdk.model import did_you_mean
 from nself_sdk.passes import Pass
 from nself_sdk.project import Declaration, Project, declared
 from nself_sdk.store import ProjectFolder, envfiles
@@ -249,8 +248,7 @@ class NselfStack:
 
 def _known(what: str, wanted: str, there: Collection[str]) -> None:
     if wanted not in there:
-        fix = did_you_mean(wanted, list(there)) if there else ""
-        raise DeclarationError(Problem(what, f"this stack has no {wanted}", fix))
+        raise DeclarationError(Problem(what, f"this stack has no {wanted}", f"known: {', '.join(sorted(there))}"))
 
 
 def free_ports(count: int) -> list[int]:
