@@ -46,7 +46,7 @@ bench: $(BIN)/.ready ## Speed, as ratios against something real in the same run
 	$(BIN)/python -m tests.bench
 
 docs: $(BIN)/.ready ## The documentation as a site, in site/
-	@$(BIN)/pip install -q -e '.[docs]'
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[docs]'
 	$(BIN)/python tests/compose/reference.py docs/compose-reference.md
 	$(BIN)/mkdocs build --strict
 

@@ -61,7 +61,8 @@ def up(folder: Path) -> None:
         output.report(deployment, report)
         with timed("proof"):
             prove(deployment)
-    print(f"\n{time.monotonic() - begin:.1f} s in all. Look around: nself-sdk -C {folder.relative_to(CHECKOUT)} status")
+    command = f".venv/bin/nself-sdk -C {folder.relative_to(CHECKOUT)}"
+    print(f"\n{time.monotonic() - begin:.1f} s in all. Look around: {command} status")
     print(f"Stop it with: make demo-down{'' if folder.name == 'demo' else f' NAME={folder.name}'}")
 
 

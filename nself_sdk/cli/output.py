@@ -124,6 +124,9 @@ def urls(context: Context, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([{"service": service, "url": url} for service, url in rows], indent=2))
         return
+    if not rows:
+        typer.echo(f"no service of {context.project} has a URL")
+        return
     table(("service", "url"), rows)
     if environment.tls == "local-ca":
         typer.echo(f"\nTrust its certificates once: {_authority()}")

@@ -135,6 +135,12 @@ def test_check_json_is_json_also_when_nothing_can_be_rendered(tmp_path: Path, st
     assert (done.exit_code, len(json.loads(done.stdout))) == (2, 1)
 
 
+def test_a_project_without_a_url_says_so_and_names_no_certificate_to_trust(tmp_path: Path) -> None:
+    text = "from nself_sdk import Project, Redis\nproject = Project('shop').add(Redis())\n"
+    (tmp_path / "stack.py").write_text(text, encoding="utf-8")
+    assert run("-C", str(tmp_path), "urls") == "no service of shop has a URL\n"
+
+
 def test_urls_as_a_table_and_as_json(shop: Path) -> None:
     (shop / ".env").write_text("BASE_DOMAIN=shop.example\nNGINX_SSL_PORT=8443\n", encoding="utf-8")
     assert json.loads(run("-C", str(shop), "urls", "prod", "--json")) == [
