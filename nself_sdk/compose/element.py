@@ -40,12 +40,8 @@ def build(model: type[BaseModel]) -> None:
 
     Pydantic itself does not lock this, and two threads may come at once.
     """
-    global _under_way  # noqa: PLW0603 - pydantic's hook cannot be told otherwise what it is called for
     if not model.__pydantic_complete__:
-        with _BUILDING:
-            _under_way = model
-            model.model_rebuild()
-            _under_way = None
+        model.model_rebuild()
 
 
 if TYPE_CHECKING:
@@ -82,6 +78,17 @@ else:
             if cls is _under_way:
                 return handler(source)
             return core_schema.with_info_plain_validator_function(cls._validated)
+
+        @classmethod
+        def model_rebuild(cls, **options: Any) -> bool | None:
+            """Build the validator, also where pydantic asks for it: at a first ``model_validate``."""
+            global _under_way  # noqa: PLW0603 - pydantic's hook cannot be told otherwise what it is called for
+            with _BUILDING:
+                _under_way = cls
+                try:
+                    return super().model_rebuild(**options)
+                finally:
+                    _under_way = None
 
         @classmethod
         def _validated(cls, value: Any, info: ValidationInfo) -> Any:

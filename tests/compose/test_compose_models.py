@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -25,6 +27,7 @@ def test_mistakes_in_python_are_all_named_at_once() -> None:
 
     assert [str(problem) for problem in caught.value.problems] == [
         "build.contxt: unknown key; did you mean 'context'?",
+        "ports[1]: 1.5 is not a port; write for example 8080:80, 127.0.0.1:8080:80/udp or 9000-9009:9000-9009",
         "ports[2].taget: unknown key; did you mean 'target'?",
         "restart: 5 is not allowed; write 'no', 'always', 'on-failure' or 'unless-stopped'",
         "imge: unknown key; did you mean 'image'?",
@@ -172,3 +175,40 @@ def test_extensions_are_kept_at_every_level() -> None:
     assert ComposeFile.loads(file.to_yaml()) == file
     with pytest.raises(DeclarationError, match="an extension holds"):
         ComposeFile(**{"x-top": object()})
+
+
+# Each was held against Docker Compose: it accepts the first and refuses the second ones.
+PORTS = (
+    "80", "8080:80", "80/UDP", "080:80", "0:80", ":80", "80/", "9000-9009:80", "9000-9001:80-81", "127.0.0.1::80",
+    "[::1]:80:80/tcp", "[1.2.3.4]:80:80", "${PORT}", "${HOST:-127.0.0.1}:80:x$Y", 65535,
+)  # fmt: skip
+NO_PORTS = (
+    "", "a", "80:", "80:a", "65536", "0", 0, -1, 80.5, "90-80", "80:80-81", "80-82:80-81", "80/http", "::1:80:80",
+    " 80:80", "1.2.3:80:80", "[fe80::1%eth0]:80:80", "localhost:80:80", "+80:80", "1:2:3:4",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_what_compose_reads_as_a_port_is_kept_as_written(port: int | str) -> None:
+    assert Service(ports=[port]).ports == [port]
+
+
+@pytest.mark.parametrize("port", NO_PORTS)
+def test_what_compose_reads_as_no_port_is_refused(port: float | str) -> None:
+    with pytest.raises(DeclarationError, match="is not a port"):
+        Service(ports=[port])
+
+
+def test_whole_numbers_may_be_written_with_a_point_or_an_exponent() -> None:
+    file = ComposeFile.loads("services: {a: {image: b, mem_limit: 1e9, scale: 2.0, ports: [{target: 80.0}]}}\n")
+
+    service = file.services["a"]
+
+    assert (service.mem_limit, service.scale, service.port_mappings[0].target) == (1_000_000_000, 2, 80)
+    assert "mem_limit: 1000000000\n" in file.to_yaml()
+
+
+@pytest.mark.parametrize("first", ["Service.model_validate({'image': 'a'})", "Service(image='a')"])
+def test_whatever_builds_the_first_element_of_a_process_can(first: str) -> None:
+    program = f"from nself_sdk.compose import Service; print({first}.image)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "a\n"
