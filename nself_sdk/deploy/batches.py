@@ -1,6 +1,6 @@
 """In which steps the containers of a service give way to new ones. Pure: it looks at nothing and starts nothing.
 
-The words are the Compose Specification's: ``deploy.update_config.parallelism``
+The words are the Compose Specification's: ``parallelism``, ``delay`` and ``monitor`` of ``deploy.update_config``
 (https://github.com/compose-spec/compose-spec/blob/main/deploy.md#update_config).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nself_sdk.compose import Service
+from nself_sdk.compose import Service, UpdateConfig, duration
 from nself_sdk.docker import Container
 from nself_sdk.plan import replicas
 
@@ -19,10 +19,11 @@ _AT_A_TIME = 1
 
 @dataclass(frozen=True)
 class Batch:
-    """How many containers are started, and which go when these are healthy."""
+    """How many containers are started after how many seconds, and which go when these are healthy."""
 
     start: int
     stop: tuple[Container, ...] = ()
+    delay: float = 0
 
 
 def batches(service: Service, fresh: Sequence[Container], stale: Sequence[Container]) -> list[Batch]:
@@ -33,17 +34,30 @@ def batches(service: Service, fresh: Sequence[Container], stale: Sequence[Contai
         fresh: containers that are as wanted already: what a deploy that was cut off had done.
         stale: containers that are not.
     """
-    size = parallelism(service)
+    size, delay = parallelism(service), _seconds(_asked(service).delay)
     needed = max(0, replicas(service) - len(fresh))
     going = [*stale, *fresh[replicas(service) :]]
     starts = [min(size, needed - begun) for begun in range(0, needed, size)] or [0]
     parts = [tuple(going[at * size : (at + 1) * size]) for at in range(len(starts) - 1)]
     last = tuple(going[(len(starts) - 1) * size :])
-    return [Batch(start, stop) for start, stop in zip(starts, [*parts, last], strict=True)]
+    pauses = [0.0, *(delay for _ in parts)]
+    return [Batch(*each) for each in zip(starts, [*parts, last], pauses, strict=True)]
 
 
 def parallelism(service: Service) -> int:
     """How many containers are replaced at a time."""
-    update = service.deploy.update_config if service.deploy else None
-    written = _AT_A_TIME if update is None or update.parallelism is None else int(update.parallelism)
-    return written or replicas(service)
+    asked = _asked(service).parallelism
+    return (_AT_A_TIME if asked is None else int(asked)) or replicas(service)
+
+
+def monitored(service: Service) -> float:
+    """Seconds that new containers must stay well before the old ones go; none where the file does not say."""
+    return _seconds(_asked(service).monitor)
+
+
+def _asked(service: Service) -> UpdateConfig:
+    return (service.deploy.update_config if service.deploy else None) or UpdateConfig()
+
+
+def _seconds(written: object) -> float:
+    return duration(str(written)).total_seconds() if written else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from nself_sdk.compose import ComposeFile, Service
+from nself_sdk.compose import ComposeFile, Deploy, Service, UpdateConfig
 from nself_sdk.compose.units import byte_size
 from nself_sdk.deploy import capacity
 from nself_sdk.deploy.facts import Facts, Finding, Verdict
@@ -27,7 +27,7 @@ Rule = Callable[[Facts, ComposeFile, Environment], Iterator[Finding]]
 
 def findings(facts: Facts, file: ComposeFile, environment: Environment) -> tuple[Finding, ...]:
     """Everything that was looked at, in the order of `RULES`; what needs an engine only where one answered."""
-    rules = RULES if facts.engine else (reached, resolving, pinned, committed)
+    rules = RULES if facts.engine else (reached, resolving, pinned, committed, rolled)
     return tuple(finding for rule in rules for finding in rule(facts, file, environment))
 
 
@@ -236,6 +236,31 @@ def committed(facts: Facts, _: ComposeFile, environment: Environment) -> Iterato
         yield Finding("git", "ok", facts.commit[:8] + (" and changes" if facts.dirty else ""))
 
 
+def rolled(_: Facts, file: ComposeFile, __: Environment) -> Iterator[Finding]:
+    """What the file asks of a rollout and is done otherwise.
+
+    Source of the words: https://docs.docker.com/reference/compose-file/deploy/
+    """
+    asked = [
+        f"services.{name}.deploy.{word}"
+        for name, service in file.services.items()
+        for word in _unhonoured(service.deploy or Deploy())
+    ]
+    if asked:
+        fix = "leave them out: whatever fails, the release before is restored, as it was rolled out"
+        yield Finding("rollout", "warning", f"without effect: {_listed(asked)}", fix)
+
+
+def _unhonoured(deploy: Deploy) -> Iterator[str]:
+    update = deploy.update_config or UpdateConfig()
+    if str(update.failure_action or "rollback") != "rollback":
+        yield "update_config.failure_action"
+    if str(update.max_failure_ratio or 0) not in {"0", "0.0"}:
+        yield "update_config.max_failure_ratio"
+    if deploy.rollback_config is not None:
+        yield "rollback_config"
+
+
 def _judged(check: str, verdict: Verdict, what: str, fix: str) -> Finding:
     return Finding(check, verdict, what, "" if verdict == "ok" else fix)
 
@@ -263,4 +288,5 @@ RULES: tuple[Rule, ...] = (
     resolving,
     pinned,
     committed,
+    rolled,
 )

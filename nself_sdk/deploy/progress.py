@@ -81,3 +81,22 @@ class Report:
         yield
         self.steps.append(Step(name, round(time.monotonic() - begin, 2)))
         tell(Progress(name, f"done in {self.steps[-1].seconds:.1f} s"))
+
+
+#: What happens to a service, and what has happened, by the kind of its change.
+DOING = {
+    "create": "creating",
+    "replace": "replacing",
+    "reload": "reloading",
+    "run": "running",
+    "remove": "removing",
+    "keep": "kept",
+}
+DONE = {
+    "create": "healthy",
+    "replace": "healthy",
+    "reload": "reloaded",
+    "run": "completed",
+    "remove": "removed",
+    "keep": "kept",
+}

@@ -12,10 +12,10 @@ from itertools import groupby
 
 from nself_sdk.compose import ComposeFile, duration
 from nself_sdk.deploy import edge, health
-from nself_sdk.deploy.batches import Batch, batches
+from nself_sdk.deploy.batches import Batch, batches, monitored
 from nself_sdk.deploy.edge import Edge
 from nself_sdk.deploy.health import ServiceHealth
-from nself_sdk.deploy.progress import Progress
+from nself_sdk.deploy.progress import DOING, DONE, Progress
 from nself_sdk.docker import Container, Driver, Stack
 from nself_sdk.errors import DriverError, NselfError, UnhealthyServiceError
 from nself_sdk.jobs import jobs, steps
@@ -79,7 +79,7 @@ class Rollout:
             DriverError: Docker refused.
         """
         begin = time.monotonic()
-        self._say(change.service, _DOING[change.kind] + (f", {change.order}" if change.order else ""))
+        self._say(change.service, DOING[change.kind] + (f", {change.order}" if change.order else ""))
         if change.kind == "remove":
             self._remove(self._containers(change.service), _GRACE)
         elif change.kind == "reload":
@@ -89,9 +89,12 @@ class Rollout:
             self._start_first(change.service)
         else:
             self._up(change.service)
-            (self._finish if change.service in jobs(self.file) else self._healthy)(change.service)
+            if change.service in jobs(self.file):
+                self._finish(change.service)
+            else:
+                self._watch_over(change.service, self._healthy(change.service))
         self.seconds[change.service] = round(time.monotonic() - begin, 1)
-        self._say(change.service, f"{_DONE[change.kind]} after {self.seconds[change.service]:.1f} s")
+        self._say(change.service, f"{DONE[change.kind]} after {self.seconds[change.service]:.1f} s")
 
     def create(self, services: Sequence[str]) -> None:
         """Create services that do not run yet, in the order of their dependencies, and wait for all of them.
@@ -159,18 +162,30 @@ class Rollout:
         gate = self._edge()
         known = {container.id for container in serving}
         stay = [container for container in serving if container not in batch.stop]
+        time.sleep(batch.delay)
         try:
             self._up(service, "--no-recreate", "--scale", f"{service}={len(serving) + batch.start}")
             new = self._healthy(service, except_for=known) if batch.start else []
             self._ask(gate, service, new)
             if gate:
                 gate.pin({service: health.ready([*stay, *new])})
+            self._watch_over(service, new)
         except BaseException:
             self._abandon(service, known, gate)
             raise
         self._drain(gate, service, batch.stop)
         self._remove(batch.stop, self._grace(service))
         return [*stay, *new]
+
+    def _watch_over(self, service: str, new: Sequence[Container]) -> None:
+        """Before the old ones go, the new must stay well under traffic for as long as the file says."""
+        deadline = time.monotonic() + monitored(self.file.services[service])
+        known = {container.id for container in new}
+        while time.monotonic() < deadline:
+            state = health.service(service, [c for c in self._containers(service) if c.id in known], self.file)
+            if state.verdict != "healthy":
+                raise self._failure(state, f"did not stay well: {state.reason}")
+            time.sleep(_POLL)
 
     def _is_as_wanted(self, container: Container) -> bool:
         """Whether an earlier deploy that was cut off has replaced this container already."""
@@ -278,21 +293,3 @@ def evidence(driver: Driver, container: Container | None) -> str:
 
 def _is_new(change: Change) -> bool:
     return change.kind == "create"
-
-
-_DOING = {
-    "create": "creating",
-    "replace": "replacing",
-    "reload": "reloading",
-    "run": "running",
-    "remove": "removing",
-    "keep": "kept",
-}
-_DONE = {
-    "create": "healthy",
-    "replace": "healthy",
-    "reload": "reloaded",
-    "run": "completed",
-    "remove": "removed",
-    "keep": "kept",
-}

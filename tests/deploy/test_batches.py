@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nself_sdk.compose import Service
-from nself_sdk.deploy.batches import Batch, batches
+from nself_sdk.deploy.batches import Batch, batches, monitored
 from nself_sdk.docker import Container
 
 
@@ -18,6 +18,13 @@ def container(name: str) -> Container:
 def service(replicas: int, parallelism: int | None = None) -> Service:
     update = {} if parallelism is None else {"update_config": {"parallelism": parallelism}}
     return Service.model_validate({"image": "hello:1", "deploy": {"replicas": replicas, **update}})
+
+
+def test_a_delay_lies_between_batches_and_before_the_first_there_is_none() -> None:
+    update = {"parallelism": 2, "delay": "1m30s", "monitor": "5s"}
+    asked = Service.model_validate({"image": "hello:1", "deploy": {"replicas": 5, "update_config": update}})
+    assert [batch.delay for batch in batches(asked, [], [container(n) for n in "abcde"])] == [0, 90, 90]
+    assert (monitored(asked), monitored(service(2))) == (5, 0)
 
 
 def steps(made: list[Batch]) -> list[tuple[int, str]]:

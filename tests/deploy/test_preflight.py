@@ -201,6 +201,23 @@ def test_a_platform_that_the_file_names_is_the_users_will() -> None:
     assert found(engine(architecture="arm64"), emulated) == []
 
 
+@pytest.mark.parametrize(
+    ("deploy", "named"),
+    [
+        ({"update_config": {"failure_action": "continue"}}, "update_config.failure_action"),
+        ({"update_config": {"max_failure_ratio": 0.5}}, "update_config.max_failure_ratio"),
+        ({"rollback_config": {"parallelism": 2}}, "rollback_config"),
+        ({"update_config": {"failure_action": "rollback", "max_failure_ratio": 0, "monitor": "5s", "delay": "1s"}}, ""),
+        ({"replicas": 2}, ""),
+    ],
+)
+def test_what_a_file_asks_of_a_rollout_and_is_done_otherwise_is_told(deploy: dict[str, Any], named: str) -> None:
+    file = FILE.map_services(lambda name, service: service.replace(deploy=deploy) if name == "nginx" else service)
+    fix = "leave them out: whatever fails, the release before is restored, as it was rolled out"
+    told = f"warning rollout: without effect: services.nginx.deploy.{named}; {fix}"
+    assert found(GOOD, file) == ([told] if named else [])
+
+
 def test_everything_that_is_wrong_comes_at_once() -> None:
     bad = replace(engine(version="20.10", skew=999.0), host=replace(HOST, disk_free=0), dirty=True)
     assert [line.split(":")[0] for line in found(bad)] == [

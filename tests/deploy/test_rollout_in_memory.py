@@ -119,6 +119,42 @@ def test_what_does_not_answer_the_edge_is_stopped_after_the_edge_is_back_at_the_
     assert verbs == ["exec", "exec", "stop"]
 
 
+def monitored(host: FakeHost, folder: Path, level: str) -> Deployment:
+    def watched(file: ComposeFile, _: Environment) -> ComposeFile:
+        hasura = file.services["hasura"]
+        update = (hasura.deploy or Deploy()).replace(update_config={"monitor": "300ms"})
+        return file.replace(services={**file.services, "hasura": hasura.replace(deploy=update)})
+
+    shop = Project("shop").add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
+    return Deployment(shop, STAGING, folder, passes=(watched,), driver=host)
+
+
+def test_what_does_not_stay_well_under_traffic_gives_way_to_the_old_again(host: FakeHost, tmp_path: Path) -> None:
+    old, exec_ = hasura(host), host._exec
+
+    def falls_ill(id_: str, run: tuple[str, ...], **options: Any) -> ExecResult:
+        done = exec_(id_, run, **options)
+        if len(pins(host)) == 2:  # the edge has just moved to the new one
+            new = next(
+                c for c in host.made.values() if c.service == "hasura" and c.addresses["shop_default"] not in old
+            )
+            host.made[new.id] = replace(new, health="unhealthy")
+        return done
+
+    host.answer("exec", falls_ill)
+    with pytest.raises(UnhealthyServiceError, match="did not stay well: its health check fails"):
+        monitored(host, tmp_path, "debug").deploy()
+    assert [pinned == old for pinned in pins(host)[:3]] == [True, False, True]
+    assert [c.state for c in host.made.values() if c.service == "hasura"] == ["running", "exited"]
+
+
+def test_what_stays_well_for_as_long_as_the_file_says_takes_over(host: FakeHost, tmp_path: Path) -> None:
+    old = hasura(host)
+    monitored(host, tmp_path, "debug").deploy()
+    assert len(hasura(host)) == 1
+    assert hasura(host) != old
+
+
 def test_several_services_are_held_by_one_reload_and_let_go_by_one(host: FakeHost, tmp_path: Path) -> None:
     def two(level: str) -> Deployment:
         second = Hasura(name="second", route="second", environment={"HASURA_GRAPHQL_LOG_LEVEL": level})
