@@ -59,7 +59,7 @@ def _carried_in_part(source: Driver, destination: Driver, wanted: Mapping[str, I
     except DriverError:  # a layer that was there has gone meanwhile, or this engine wants them all
         return False
     tell(f"sent {sum(sent) / 1e6:,.1f} MB: {len(known)} layers are there already")
-    return all(_there(destination, reference, image.id) for reference, image in wanted.items())
+    return all(_complete(destination, reference, image) for reference, image in wanted.items())
 
 
 def _silent(_: str) -> None: ...
@@ -69,6 +69,12 @@ def _counted(chunks: Iterable[bytes], sent: list[int]) -> Iterator[bytes]:
     for chunk in chunks:
         sent.append(len(chunk))
         yield chunk
+
+
+def _complete(destination: Driver, reference: str, image: Image) -> bool:
+    """Whether it arrived. By its layers, because an id is the store's own: containerd's is that of the manifest."""
+    arrived = destination.image(reference)
+    return arrived is not None and arrived.layers == image.layers
 
 
 def _there(destination: Driver, reference: str, identity: str) -> bool:

@@ -105,6 +105,13 @@ def test_only_the_layers_that_are_not_there_are_sent() -> None:
     assert lines[-1] == "sent 0.0 MB: 2 layers are there already"
 
 
+def test_an_image_that_has_another_id_there_arrived_all_the_same() -> None:
+    here, there = engines()
+    there.answer("image", None, image("the id that the other store gives it", A, B, C))
+    copy_images(here, there, ["shop:2"])
+    assert [len(names) for names in loads(there)] == [2]
+
+
 def test_an_engine_with_containerds_store_gets_whole_images() -> None:
     here, there = engines(containerd=True)
     copy_images(here, there, ["shop:2"])
