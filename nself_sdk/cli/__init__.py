@@ -36,6 +36,8 @@ def main() -> NoReturn:
         raise
     except BrokenPipeError:
         sys.exit(0)  # the reader went away: nobody is left to tell
+    except PermissionError as error:
+        _end(f"error: {error.filename}: {error.strerror}\n  this user may not use it; name another with -C", 1)
     finally:
         _written()
     sys.exit(0)

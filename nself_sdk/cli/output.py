@@ -140,7 +140,7 @@ def findings(found: Iterable[Finding], *, as_json: bool) -> None:
         typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
         return
     for finding in found:
-        mark = typer.style("ok     ", fg="green") if finding.ok else typer.style("missing", fg="red")
+        mark = _coloured("ok     ", fg="green") if finding.ok else _coloured("missing", fg="red")
         typer.echo(f"{mark}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.fix:
             typer.echo(f"         {finding.fix}")
@@ -153,7 +153,7 @@ def preflight(found: Iterable[PreflightFinding], *, as_json: bool) -> None:
         return
     for finding in found:
         word, colour = _VERDICTS[finding.verdict]
-        typer.echo(f"{typer.style(word.ljust(6), fg=colour)}  {finding.check.ljust(8)}  {_indented(finding.what)}")
+        typer.echo(f"{_coloured(word.ljust(6), fg=colour)}  {finding.check.ljust(8)}  {_indented(finding.what)}")
         if finding.fix:
             typer.echo(f"{' ' * 18}-> {finding.fix}")
 
@@ -162,17 +162,22 @@ def preparation(target: str, todo: Preparation) -> None:
     """What a host has already, and every command that it still needs."""
     typer.echo(f"{target}: {todo.distribution}")
     for line in todo.present:
-        typer.echo(f"{typer.style('ok', fg='green')}  {line}")
+        typer.echo(f"{_coloured('ok', fg='green')}  {line}")
     if todo.steps:
         typer.echo("to be done there, as root:")
     for number, step in enumerate(todo.steps, 1):
-        typer.echo(f"\n{typer.style(str(number), fg='yellow')}   {step.what}")
+        typer.echo(f"\n{_coloured(str(number), fg='yellow')}   {step.what}")
         for line in step.commands.splitlines():
             typer.echo(f"      {line}")
     if todo.steps:
         typer.echo()
     for line in todo.notes:
         typer.echo(f"note: {line}")
+
+
+def _coloured(text: str, fg: str | None) -> str:
+    """In that colour, unless colours are declined (https://no-color.org). Where no terminal is, typer shows none."""
+    return text if os.environ.get("NO_COLOR") else typer.style(text, fg=fg)
 
 
 def _indented(text: str) -> str:
@@ -223,7 +228,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], colour: int | No
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if colour is not None:
-            cells[colour] = typer.style(cells[colour], fg=_MARKS.get(row[colour]))
+            cells[colour] = _coloured(cells[colour], fg=_MARKS.get(row[colour]))
         typer.echo("  ".join(cells).rstrip())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -170,6 +171,5 @@ def write(path: Path, text: str, mode: int = 0o644, *, lasting: bool = True) -> 
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise NselfError(
-            f"{path} cannot be written: {error.strerror}", "free the disk or choose another folder"
-        ) from None
+        fix = "make room there" if error.errno == errno.ENOSPC else "get the right to write there"
+        raise NselfError(f"{path} cannot be written: {error.strerror}", f"{fix}, or choose another folder") from None

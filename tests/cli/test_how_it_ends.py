@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from nself_sdk.cli import output
+
 REPORT = (
     "from nself_sdk.cli import output\nwith output._for_whoever_reads(): print('x' * 200000)\nraise SystemExit({code})"
 )
@@ -52,3 +54,30 @@ def test_whoever_is_told_to_end_says_so(name: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED.format(name=name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+
+
+FORBIDDEN = """
+import sys
+from nself_sdk.cli import commands, main
+def read(): raise PermissionError(13, "Permission denied", "/root/shop")
+commands.app.command("read")(read)
+sys.argv = ["nself-sdk", "read"]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_what_this_user_may_not_read_is_named_without_a_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", FORBIDDEN], capture_output=True, text=True, check=False)
+    told = "error: /root/shop: Permission denied\n  this user may not use it; name another with -C\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_colours_can_be_declined(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, wanted: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "" if wanted else "1")
+    monkeypatch.setattr("typer.echo", print)
+    output.table(("service", "health"), [("redis", "healthy")], colour=1)
+    assert ("\x1b[" in capsys.readouterr().out) is wanted

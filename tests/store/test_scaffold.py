@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nself_sdk import CustomService, NselfError, Project, Redis, render
-from nself_sdk.store import ProjectFolder
+from nself_sdk.store import ProjectFolder, envfiles
 
 PROJECT = Project("shop").add(Redis()).add(CustomService("payments", "fastapi-py", 8003))
 
@@ -81,3 +81,11 @@ def test_the_code_of_a_service_is_in_the_folder_of_its_name_as_it_is_written(tmp
     assert folder.scaffold(folder.project(place)) == [tmp_path / "services" / "payment_api"]
     built = render(folder.project(place), place).to_yaml()
     assert "context: ./services/payment_api\n" in built
+
+
+def test_a_place_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(NselfError) as caught:
+        envfiles.write(tmp_path / "file" / "stack.py", "")
+    told = "cannot be written: File exists\n  get the right to write there, or choose another folder"
+    assert str(caught.value) == f"{tmp_path / 'file' / 'stack.py'} {told}"
