@@ -210,7 +210,7 @@ class EngineDriver:
     def create(self, name: str, image: str, labels: Mapping[str, str]) -> bool:
         """See `Driver.create`."""
         options = [f"--label={key}={value}" for key, value in labels.items()]
-        command = [*self._docker, "create", f"--name={name}", *options, "--", image, "never-started"]
+        command = [*self._docker, "create", "--pull=never", f"--name={name}", *options, "--", image, "never-started"]
         done = run(command, environment=self._environment, timeout=_LOOK)
         if done.exit_code != 0 and "is already in use" in done.stderr:
             return False
@@ -219,7 +219,7 @@ class EngineDriver:
 
     def stop(self, container: str, seconds: int) -> None:
         """See `Driver.stop`."""
-        command = [*self._docker, "stop", "--time", str(seconds), "--", container]
+        command = [*self._docker, "stop", "-t", str(seconds), "--", container]
         done = run(command, environment=self._environment, timeout=_LOOK + seconds)
         if "no such container" not in done.stderr.lower():
             self._checked(done, "docker stop")

@@ -41,13 +41,7 @@ def copy_images(
 
 
 def _carried_in_part(source: Driver, destination: Driver, wanted: Mapping[str, Image], tell: OnLine) -> bool:
-    """Whether the layers that `destination` lacks were enough. False where it must get everything.
-
-    An engine with containerd's image store would take an archive with gaps, and then hold an image that cannot start
-    (https://github.com/moby/moby/blob/0031b7a46/daemon/containerd/image_exporter.go, ``LoadImage``).
-    """
-    if destination.info().containerd_images:
-        return False
+    """Whether the layers that `destination` lacks were enough. False where it must get everything."""
     known = layers.superfluous(wanted.values(), destination.images())
     if not known:
         return False
@@ -74,7 +68,28 @@ def _counted(chunks: Iterable[bytes], sent: list[int]) -> Iterator[bytes]:
 def _complete(destination: Driver, reference: str, image: Image) -> bool:
     """Whether it arrived. By its layers, because an id is the store's own: containerd's is that of the manifest."""
     arrived = destination.image(reference)
-    return arrived is not None and arrived.layers == image.layers
+    return arrived is not None and arrived.layers == image.layers and _usable(destination, reference, arrived)
+
+
+def _usable(destination: Driver, reference: str, image: Image) -> bool:
+    """Whether a container can be made of it.
+
+    Containerd's image store knows a layer by the digest of its compressed form, and so may lack one that an image of
+    its own has. It takes the archive all the same, and holds an image that nothing can be made of
+    (https://github.com/moby/moby/blob/0031b7a46/daemon/containerd/image_exporter.go, ``LoadImage``).
+    """
+    if not destination.info().containerd_images:
+        return True
+    name = f"nself-trial-{image.id.removeprefix('sha256:')[:12]}"
+    try:
+        destination.remove(name)
+        destination.create(name, reference, {})
+        destination.remove(name)
+    except HostUnreachableError:
+        raise
+    except DriverError:
+        return False
+    return True
 
 
 def _there(destination: Driver, reference: str, identity: str) -> bool:

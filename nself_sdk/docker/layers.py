@@ -1,8 +1,9 @@
 """Image archives without the layers that their receiver has already. Pure: bytes in, bytes out.
 
 An engine of the classic image store takes a layer by its chain of digests before it looks into the archive, so that
-what it has may be left out (https://github.com/moby/moby/blob/033750cf80/image/tarexport/load.go). ``docker save``
-names a layer's file by its digest since Docker 25; an older archive passes as it is.
+what it has may be left out (https://github.com/moby/moby/blob/033750cf80/image/tarexport/load.go); one of containerd's
+does so where it has unpacked the chain, or holds the file. ``docker save`` names a layer by its digest since Docker
+25; an older archive, or one with compressed layers, passes as it is.
 """
 
 from __future__ import annotations

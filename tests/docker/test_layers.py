@@ -112,10 +112,18 @@ def test_an_image_that_has_another_id_there_arrived_all_the_same() -> None:
     assert [len(names) for names in loads(there)] == [2]
 
 
-def test_an_engine_with_containerds_store_gets_whole_images() -> None:
+def test_an_engine_with_containerds_store_gets_what_it_lacks_and_makes_a_container_of_it_to_see() -> None:
     here, there = engines(containerd=True)
     copy_images(here, there, ["shop:2"])
-    assert loads(there) == [{blob(A), blob(B), blob(C), "manifest.json"}]
+    assert loads(there) == [{blob(C), "manifest.json"}]
+    assert [call.verb for call in there.calls if call.verb in {"create", "remove"}] == ["remove", "create", "remove"]
+
+
+def test_an_engine_with_containerds_store_gets_whole_images_where_one_with_gaps_cannot_be_used() -> None:
+    here, there = engines(containerd=True)
+    there.answer("create", DriverError("content digest not found"))
+    copy_images(here, there, ["shop:2"])
+    assert [len(names) for names in loads(there)] == [2, 4]
 
 
 def test_what_is_refused_in_part_is_sent_whole() -> None:
