@@ -19,11 +19,7 @@ def main() -> NoReturn:
     from nself_sdk.errors import NselfError  # noqa: PLC0415 - same
 
     warnings.showwarning = _show
-    # Asked to end, a deploy finishes its step, goes back and unlocks, as after Ctrl-C; also where its terminal closes,
-    # unless it was started to outlive that (nohup).
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    _end_as_after_ctrl_c()
     try:
         app(standalone_mode=True)
     except NselfError as error:
@@ -41,6 +37,16 @@ def main() -> NoReturn:
     finally:
         _written()
     sys.exit(0)
+
+
+def _end_as_after_ctrl_c() -> None:
+    """Asked to end, a deploy finishes its step, goes back and unlocks; also where its terminal closes.
+
+    Unless it was started to outlive that (nohup).
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def _written() -> None:
