@@ -130,7 +130,7 @@ def found_wrong(
     except DeclarationError as error:
         return title, list(error.problems), []
     where = project.context(environment)
-    wrong += folder.problems(where)
+    wrong += [*folder.problems(where), *folder.code_problems(project, file)]
     if not wrong:
         Deployment(project, environment, folder).target  # noqa: B018 - refuses a host that is none
     return title, wrong, list(folder.secret_problems(where))

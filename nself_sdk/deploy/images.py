@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from nself_sdk.compose import Build, ComposeFile, Service
+from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Driver, Stack, copy_images
-from nself_sdk.errors import DriverError
+from nself_sdk.errors import DeclarationError, DriverError
 from nself_sdk.store import contents
 
 
@@ -21,8 +21,8 @@ def tagged(file: ComposeFile, folder: Path) -> ComposeFile:
     """
 
     def named(name: str, service: Service) -> Service:
-        image, context = image_of(file, name), _context(service, folder)
-        if context is None or ":" in image.rpartition("/")[2]:
+        image, context = image_of(file, name), contents.context(service, folder)
+        if context is None or not context.is_dir() or ":" in image.rpartition("/")[2]:
             return service
         return service.replace(image=f"{image}:{contents.digest(context)}")
 
@@ -41,6 +41,10 @@ def provide(
         here: this machine's engine, if it is another one than the target and answers: what it has is built and
             carried over, so that a host without a registry or a compiler can run it.
         tell: is told of what happens.
+
+    Raises:
+        DeclarationError: there is nothing to build one from.
+        DriverError: one cannot be built or pulled.
     """
 
     def line(text: str) -> None:
@@ -51,6 +55,7 @@ def provide(
     missing = {name: reference for name, reference in references.items() if reference not in held}
     built = {name: missing[name] for name in missing if file.services[name].build is not None}
     builder = here or target
+    _refuse_without_code(stack, file.replace(services={name: file.services[name] for name in built}))
     # A service and its jobs share an image: it is built once.
     if absent := {reference: name for name, reference in built.items() if builder.image(reference) is None}:
         builder.compose(stack, "build", *absent.values(), on_line=line)
@@ -64,6 +69,11 @@ def provide(
             raise type(error)(f"not all could be pulled of {what}: {error.message}", error.hint) from error
 
 
+def _refuse_without_code(stack: Stack, built: ComposeFile) -> None:
+    if nothing_there := list(contents.missing(built, stack.directory or Path())):
+        raise DeclarationError(nothing_there)
+
+
 def _carry(
     here: Driver, target: Driver, missing: Mapping[str, str], tell: Callable[[Progress], None]
 ) -> dict[str, str]:
@@ -72,11 +82,3 @@ def _carry(
     if present:
         copy_images(here, target, sorted(present), on_line=lambda line: tell(Progress("images", line)))
     return {name: reference for name, reference in missing.items() if reference not in present}
-
-
-def _context(service: Service, folder: Path) -> Path | None:
-    """The folder that the service's image is built from, if it is one on this machine."""
-    build = service.build
-    place = build.context if isinstance(build, Build) else build
-    path = folder / str(place or ".") if build is not None else None
-    return path if path is not None and path.is_dir() else None

@@ -1,14 +1,33 @@
-"""What a build context contains, as one short digest: equal contents, equal image."""
+"""Build contexts on this machine: which are missing, and what one contains, as one short digest."""
 
 from __future__ import annotations
 
 import fnmatch
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
+
+from nself_sdk.compose import Build, ComposeFile, Service
+from nself_sdk.errors import Problem
 
 #: Never part of an image, and changing all the time.
 _NOISE = (".git", "__pycache__", "*.pyc", "node_modules", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+
+
+def context(service: Service, folder: Path) -> Path | None:
+    """The folder that the service's image is built from; None where it is not built, or from a URL."""
+    build = service.build
+    place = (build.context if isinstance(build, Build) else build) or "."
+    return None if build is None or "://" in place or place.startswith("git@") else folder / place
+
+
+def missing(file: ComposeFile, folder: Path, coming: Container[Path] = ()) -> Iterator[Problem]:
+    """Every folder that an image is to be built from and that is not there, nor one of those that will be."""
+    for name, service in file.services.items():
+        place = context(service, folder)
+        if place is not None and place not in coming and not place.is_dir():
+            fix = "make it; the built files of a frontend come from the frontend's own build"
+            yield Problem(f"services.{name}.build", f"there is no folder {place}", fix)
 
 
 def digest(folder: Path) -> str:

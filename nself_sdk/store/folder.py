@@ -11,7 +11,7 @@ from nself_sdk.compose import ComposeFile
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem, SecretError
 from nself_sdk.project import Context, Project, Secret
-from nself_sdk.store import cascade, envfiles, facts, scaffold, secrets, server, stack
+from nself_sdk.store import cascade, contents, envfiles, facts, scaffold, secrets, server, stack
 from nself_sdk.store.envfiles import Variable
 from nself_sdk.store.relocation import relocated
 from nself_sdk.store.server import Server
@@ -146,6 +146,10 @@ class ProjectFolder:
         if named and facts.is_placeholder(named.host):
             fix = 'write "ssh://user@host", or "local" for this machine'
             yield Problem(f"{self.home(environment.name) / 'server.json'}: host", "is still to be named", fix)
+
+    def code_problems(self, project: Project, file: ComposeFile) -> Iterator[Problem]:
+        """What images are to be built from and is not there; the code of a new custom service will be."""
+        yield from contents.missing(file, self.path, coming=scaffold.folders(self.path, project))
 
     def secret_problems(self, context: Context) -> Iterator[Problem]:
         """What is wrong with an environment's secrets and certificate; generates nothing."""

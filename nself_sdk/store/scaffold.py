@@ -18,12 +18,15 @@ from nself_sdk.store import cascade, envfiles, facts, server
 
 def services(folder: Path, project: Project) -> list[Path]:
     """The folder of each custom service that has none yet, from its template."""
-    made: list[Path] = []
-    for service in project.services.values():
-        if isinstance(service, CustomService) and not os.path.lexists(target := folder / service.code):
-            _copy(resources.folder("templates") / service.template, target, _values(service, project))
-            made.append(target)
-    return made
+    absent = {place: s for place, s in folders(folder, project).items() if not os.path.lexists(place)}
+    for place, service in absent.items():
+        _copy(resources.folder("templates") / service.template, place, _values(service, project))
+    return list(absent)
+
+
+def folders(folder: Path, project: Project) -> dict[Path, CustomService]:
+    """Where the code of each custom service is, or will be."""
+    return {folder / s.code: s for s in project.services.values() if isinstance(s, CustomService)}
 
 
 def project(folder: Path, name: str) -> list[Path]:

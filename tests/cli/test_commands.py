@@ -104,6 +104,21 @@ def test_check_is_quiet_about_a_good_project(shop: Path) -> None:
     assert run("-C", str(shop), "check", "prod") == "shop in prod: no problems\n"
 
 
+def test_check_names_the_folders_that_nothing_can_be_built_from(shop: Path) -> None:
+    stack = STACK.replace("Hasura", "FrontendApp, Functions, Hasura", 1)
+    (shop / "stack.py").write_text(stack + 'project.add(Functions()).add(FrontendApp("web", dist="web/dist"))\n')
+    error = fails("-C", str(shop), "check", "prod", "--include-frontends")
+    assert isinstance(error, DeclarationError)
+    # Not payments: a custom service's code is made from its template.
+    assert [str(p).partition(";")[0] for p in error.problems] == [
+        f"services.functions.build: there is no folder {shop}/functions",
+        f"services.web.build: there is no folder {shop}/web/dist",
+    ]
+    for name in ("functions", "web/dist"):
+        (shop / name).mkdir(parents=True)
+    assert run("-C", str(shop), "check", "prod", "--include-frontends") == "shop in prod: no problems\n"
+
+
 BAD = """
 from nself_sdk import ComposeFile, Project
 from nself_sdk.compose import Service
