@@ -95,11 +95,15 @@ def room_of(path: Path) -> str:
     return "" if first == "__init__" else first
 
 
+ROOMS = {room_of(path) for path in FILES}
+
+
 @cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Dotted names of everything that a file imports, also under TYPE_CHECKING and inside functions."""
     names: set[str] = set()
@@ -113,9 +117,8 @@ def imports_of(path: Path) -> set[str]:
 
 
 def rooms_imported_by(path: Path) -> set[str]:
-    rooms = {room_of(p) for p in FILES}
     found = [name.split(".")[1:] for name in imports_of(path) if name.split(".")[0] == "nself_sdk"]
-    return {parts[0] if parts and parts[0] in rooms else "" for parts in found}
+    return {parts[0] if parts and parts[0] in ROOMS else "" for parts in found}
 
 
 def in_a_fresh_process(code: str) -> str:
@@ -133,7 +136,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_every_room_is_drawn() -> None:
-    assert {room_of(path) for path in FILES} - set(ARROWS) == set(), "a room is new: say what it may import from"
+    assert ROOMS - set(ARROWS) == set(), "a room is new: say what it may import from"
 
 
 def test_only_its_owner_opens_a_door() -> None:

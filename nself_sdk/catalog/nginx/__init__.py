@@ -12,8 +12,9 @@ https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass (a variable
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import JsonValue
 
@@ -22,6 +23,9 @@ from nself_sdk.catalog.nginx import acme
 from nself_sdk.environment import Environment
 from nself_sdk.offers import EDGE, RELOAD, Route, Secret
 from nself_sdk.project import Context, Service
+
+if TYPE_CHECKING:
+    import jinja2
 
 CERTIFICATE = Secret(name="TLS_CERTIFICATE", source="certificate")
 PRIVATE_KEY = Secret(name="TLS_PRIVATE_KEY", source="private-key")
@@ -109,15 +113,9 @@ def _deploying(context: Context) -> dict[str, JsonValue]:
 
 def configuration(context: Context) -> str:
     """The text of nginx.conf."""
-    import jinja2  # noqa: PLC0415 - heavy, and only needed to render
-
-    text = (Path(__file__).parent / "nginx.conf.j2").read_text(encoding="utf-8")
-    template = jinja2.Environment(  # noqa: S701 - nginx configuration, not HTML; every value is validated
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    ).from_string(text)
     port = "" if context.environment.https_port == 443 else f":{context.environment.https_port}"  # noqa: PLR2004 - https
     addresses = {target(route): f"{route.service}:{route.port}" for route in _contained(context)}
-    return template.render(
+    return _template().render(
         project=context.project,
         environment=context.environment,
         by_acme=acme.applies(context.environment),
@@ -126,6 +124,17 @@ def configuration(context: Context) -> str:
         target=target,
         targets=sorted(addresses.items()),
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    """Compiled once: that takes many times as long as filling it in."""
+    import jinja2  # noqa: PLC0415 - heavy, and only needed to render
+
+    text = (Path(__file__).parent / "nginx.conf.j2").read_text(encoding="utf-8")
+    return jinja2.Environment(  # noqa: S701 - nginx configuration, not HTML; every value is validated
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    ).from_string(text)
 
 
 def _contained(context: Context) -> tuple[Route, ...]:
