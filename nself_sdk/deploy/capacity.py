@@ -94,6 +94,14 @@ def ports(file: ComposeFile) -> tuple[tuple[str, int], ...]:
     return tuple(sorted({(port.host_ip or "", int(str(port.published))) for port in tcp}))
 
 
+def publisher(file: ComposeFile, port: int) -> str:
+    """The service that publishes that port."""
+    mappings = (
+        (name, str(each.published)) for name, service in file.services.items() for each in service.port_mappings
+    )
+    return next((name for name, published in mappings if published == str(port)), "")
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether two programs cannot listen at these addresses under the same port."""
     return one == other or not {"", "0.0.0.0", "::"}.isdisjoint({one, other})  # noqa: S104 - compared, not bound

@@ -161,8 +161,9 @@ def available(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Findi
     wanted = capacity.ports(file)
     taken = dict(_taken(wanted, facts, file.name or ""))
     for (_address, port), who in taken.items():
-        fix = "stop it, or publish another port (NGINX_HTTP_PORT, NGINX_HTTPS_PORT for the edge)"
-        yield Finding("ports", "refusal", f"{port} is used by {who}", fix)
+        ours = capacity.publisher(file, port)
+        how = "set NGINX_HTTP_PORT or NGINX_HTTPS_PORT" if ours == "nginx" else f"give {ours} another port"
+        yield Finding("ports", "refusal", f"{port} is used by {who}", f"stop it, or {how}")
     if not taken and wanted:
         verdict: Verdict = "ok" if facts.host.listening is not None else "unseen"
         listed = ", ".join(str(port) for port in sorted({port for _, port in wanted}))

@@ -61,8 +61,10 @@ class RunningStack:
         """
         return drift(self.driver, self.project.name, self.environment.name)
 
-    def logs(self, *services: str, tail: int = 100, follow: bool = False, on_line: Callable[[str], None]) -> None:
-        """Stream the log lines of the services; of all, if none is named."""
+    def logs(
+        self, *services: str, tail: int = 100, follow: bool = False, on_line: Callable[[str], None] = print
+    ) -> None:
+        """Stream the log lines of the services; of all, if none is named. They are printed, or given to ``on_line``."""
         for service in services:
             self._known(service)
         if follow:

@@ -88,6 +88,8 @@ class LocalLine:
         except OSError as error:
             why = error.strerror or str(error)
             hint = "run nself-sdk doctor --fix, which installs and starts it"
+            if self._path != DOCKER_SOCKET:
+                hint = "correct DOCKER_HOST or server.json; for this machine's own engine: nself-sdk doctor --fix"
             raise HostUnreachableError(f"no Docker engine runs at {self._path}: {why}", hint) from None
         if not answered:
             raise HostUnreachableError(f"something that is not a Docker engine listens at {self._path}")

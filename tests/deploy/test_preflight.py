@@ -309,3 +309,15 @@ def test_warnings_stop_nothing(tmp_path: Path) -> None:
         [Finding("dns", "warning", "no such name"), Finding("ports", "ok", "")], lambda p: told.append(p.what)
     )
     assert told == ["warning: dns: no such name"]
+
+
+def test_a_port_that_is_taken_is_told_with_the_service_that_wants_it() -> None:
+    file = ComposeFile.loads("services: {redis: {image: r, ports: ['6379:6379']}, nginx: {image: n, ports: ['80:80']}}")
+    facts = host(listening=(("0.0.0.0", 6379), ("0.0.0.0", 80)))
+    found = {
+        finding.what.split()[0]: finding.fix for finding in findings(facts, file, PROD) if finding.check == "ports"
+    }
+    assert found == {
+        "80": "stop it, or set NGINX_HTTP_PORT or NGINX_HTTPS_PORT",
+        "6379": "stop it, or give redis another port",
+    }
