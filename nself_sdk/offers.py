@@ -12,11 +12,13 @@ from nself_sdk.environment import is_dns_label
 from nself_sdk.model import Model
 
 #: An extension of a service in the rendered file, for deploys: it reloads its configs and secrets in place.
-#: ``{"test": shell command on the new files, named <path>.next, "command": shell command that reloads}``.
+#: ``{"test": shell command on the new files, named <path>.next, "command": shell command that reloads}``; with
+#: ``"anew": true`` it is told them again when its container is new, because its volume may know what was before.
 RELOAD = "x-nself-reload"
 #: The same: ``true`` on a job that only goes forward, such as a migration: a way back runs none of an older release.
 ONCE = "x-nself-once"
-#: The same: it is the edge. ``{"folder": where it reads targets, "targets": {service: [port, ...]}}``.
+#: The same: it is the edge. ``{"folder": where it reads targets, "targets": {service: [port, ...]}}``,
+#: and ``"grpc": [service, ...]`` for those that speak it.
 EDGE = "x-nself-edge"
 #: The same: it fetches the edge's certificates. A command in its container that prints a line for each host name:
 #: ``issued``, ``waiting``, ``failed`` or ``renewing`` (there is one, and no newer can be had), the name, and why.
@@ -48,6 +50,8 @@ class Route(Model):
     service: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
     #: Whether a program outside Docker answers: ``port`` is then one of the engine's host.
     on_host: bool = False
+    #: Whether what answers speaks gRPC, without TLS, and nothing else.
+    grpc: bool = False
     #: Seconds without a byte after which the edge gives up on a request.
     read_timeout: int = Field(default=60, ge=1)
     #: Paths that are for the inside only: the edge answers 404. One that ends in a slash hides all below it.

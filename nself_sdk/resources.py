@@ -40,6 +40,14 @@ class Template(Model):
     reload: Reload | None = None
     #: Seconds that the service may take to finish its requests after SIGTERM.
     stop_grace_seconds: int = Field(default=30, ge=1)
+    #: What each service made from it needs, besides what it says itself: `CustomService.needs`.
+    needs: tuple[str, ...] = ()
+    #: Paths that are for the inside of the stack: `Route.hidden`.
+    hidden: tuple[str, ...] = ()
+    #: Whether its port speaks gRPC, and so no HTTP that Hasura or a browser could ask.
+    grpc: bool = False
+    #: The port of ``/health``, ``/ready`` and ``/metrics``, if it is not the service's own.
+    probes_port: int | None = Field(default=None, ge=1, le=65535)
 
 
 @cache

@@ -87,7 +87,7 @@ class CustomService(Service):
         replicas: int = 1,
         memory: str = "256m",
         cpus: float | None = None,
-        command: Iterable[str] = (),
+        command: Iterable[str] | None = None,
         jobs: Mapping[str, Iterable[str]] | None = None,
         health: str = "",
         environment: Mapping[str, str] | None = None,
@@ -97,10 +97,9 @@ class CustomService(Service):
         resources.template(template)
         fields: dict[str, Any] = {"template": template, "port": port, "route": route, "public": public}
         fields |= {"folder": folder, "rate_limit": rate_limit, "websocket": websocket}
-        fields |= {"needs": tuple(needs), "replicas": replicas, "cpus": cpus, "command": tuple(command)}
-        fields |= {"jobs": {job: w if isinstance(w, str) else tuple(w) for job, w in (jobs or {}).items()}}
-        fields |= {"health": health, "environment": dict(environment or {})}
-        fields |= {"actions": tuple(actions), "events": tuple(events)}
+        fields |= {"needs": needs, "replicas": replicas, "cpus": cpus, "command": command or ()}
+        fields |= {"jobs": jobs or {}, "health": health, "environment": environment or {}}
+        fields |= {"actions": actions, "events": events}
         super().__init__(name=name, memory=memory, **fields)
 
     @field_validator("needs")
@@ -117,8 +116,21 @@ class CustomService(Service):
             raise ValueError(f"{self.name!r} cannot be the name of its database role; give it another name")
         return self
 
+    @model_validator(mode="after")
+    def _fits_its_template(self) -> Self:
+        if self.port == self._template.probes_port:
+            raise ValueError(f"port {self.port} is where the template {self.template} answers /health; take another")
+        if self._template.grpc and self.webhooks():
+            raise ValueError(f"Hasura calls over HTTP, and the template {self.template} answers gRPC; take another one")
+        return self
+
+    @property
+    def _template(self) -> resources.Template:
+        return resources.template(self.template)
+
     def uses(self) -> tuple[type[Service], ...]:
-        kinds = (need if isinstance(need, type) else _kind(need) for need in self.needs)
+        needs = dict.fromkeys((*self._template.needs, *self.needs))
+        kinds = (need if isinstance(need, type) else _kind(need) for need in needs)
         return tuple(kind for kind in kinds if kind is not None)
 
     def requires(self) -> tuple[type[Service], ...]:
@@ -155,17 +167,20 @@ class CustomService(Service):
         route = Route(
             name=self.route or self.name,
             port=self.port,
-            hidden=("/metrics", *called),
+            grpc=self._template.grpc,
+            # A stream has no end; the size of each message is bounded by gRPC itself (4 MB).
+            max_body="0" if self._template.grpc else "10m",
+            hidden=("/metrics", *self._template.hidden, *called),
             rate_limit=self.rate_limit,
             read_timeout=3600 if self.websocket else 60,
         )
         return (route,)
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
-        return (Metrics(port=self.port),)
+        return (Metrics(port=self._template.probes_port or self.port),)
 
     def part(self, context: Context) -> compose.ComposeFile:
-        facts = resources.template(self.template)
+        facts = self._template
         lent = context.connections(self)
         own = {secret.name for secret in self.secrets()}
         secrets = sorted(own | {secret.name for connection in lent for secret in connection.secrets})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nself_sdk.compose import ComposeFile
@@ -17,6 +17,10 @@ from nself_sdk.errors import DriverError
 from nself_sdk.offers import EDGE, RELOAD
 
 _POLL = 0.25
+
+# A call of a method that there is not: gRPC answers that with the status 200 of HTTP, as any other
+# (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+_ASK_GRPC = ("--http2-prior-knowledge", "-X", "POST", "-H", "Content-Type: application/grpc", "-H", "TE: trailers")
 
 # A reload is done when the workers from before accept no connection any more: nginx renames their processes then
 # (https://github.com/nginx/nginx/blob/3f6f7824d/src/os/unix/ngx_process_cycle.c). What a master cannot apply, it only
@@ -72,6 +76,7 @@ class Edge:
     container: Container
     folder: str
     targets: Mapping[str, Sequence[int]]
+    grpc: Collection[str] = ()
 
     @classmethod
     def of(cls, driver: Driver, file: ComposeFile, containers: Sequence[Container]) -> Edge | None:
@@ -80,7 +85,8 @@ class Edge:
             facts = service.extensions.get(EDGE)
             running = [c for c in containers if c.service == name and c.running and c.health != "unhealthy"]
             if isinstance(facts, dict) and running:
-                return cls(driver, running[0], str(facts["folder"]), facts["targets"])  # type: ignore[arg-type]
+                grpc = facts.get("grpc", ())
+                return cls(driver, running[0], str(facts["folder"]), facts["targets"], grpc)  # type: ignore[arg-type]
         return None
 
     def pin(self, chosen: Mapping[str, Sequence[Container]]) -> None:
@@ -102,9 +108,10 @@ class Edge:
         self._run(_RELOADING + _FORGET.format(folder=self.folder), "", "point nginx at the services by name")
 
     def answers(self, service: str, container: Container) -> bool:
-        """Whether the container answers http, any status, on every port of the service, asked from the edge."""
+        """Whether the container answers http or gRPC, any status, on each port of the service, asked from the edge."""
         urls = [f"http://{a}:{port}/" for port in self.targets.get(service, ()) for a in _addresses(container)]
-        asked = [["curl", "-s", "-o", "/dev/null", "--max-time", "5", url] for url in urls]
+        ask = ["curl", "-s", "-o", "/dev/null", "--max-time", "5", *(_ASK_GRPC if service in self.grpc else ())]
+        asked = [[*ask, url] for url in urls]
         return all(self.driver.exec(self.container.id, command).exit_code == 0 for command in asked)
 
     def drain(self, containers: Sequence[Container], seconds: float) -> int:

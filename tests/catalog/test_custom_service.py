@@ -108,6 +108,41 @@ def test_limits_replicas_command_and_health_path() -> None:
     assert given.services["order-api"].healthcheck.test == ["CMD", "node", "/srv/healthcheck.js", "/health"]
 
 
+def test_no_command_is_the_images_own_and_a_text_is_no_list_of_words() -> None:
+    assert rendered(service(command=None)).services["order-api"].command is None
+    for wrong in ({"command": "node x.js"}, {"needs": None}, {"actions": None}, {"jobs": {"migrate": None}}):
+        with pytest.raises(DeclarationError, match=f"CustomService.{next(iter(wrong))}"):
+            service(**wrong)
+
+
+def test_a_template_says_what_its_services_need_and_what_of_them_is_for_the_inside() -> None:
+    worker = CustomService("mailer", "bullmq-js", 8002, needs=["postgres"])
+    file = rendered(worker)
+    variables = file.services["mailer"].environment_map
+    assert {"REDIS_URL", "REDIS_PASSWORD_FILE", "DATABASE_URL", "DATABASE_PASSWORD_FILE"} <= set(variables)
+    (route,) = worker.routes(Environment.named("prod"))
+    assert {"/metrics", "/jobs", "/jobs/"} <= set(route.hidden)
+
+
+def test_a_grpc_service_is_passed_on_as_such_and_tells_its_health_beside_it() -> None:
+    rpc = CustomService("rpc", "grpc", 8003, websocket=True)
+    file = rendered(rpc)
+    nginx = next(config.content for name, config in file.configs.items() if name.startswith("nginx.conf"))
+    assert "grpc_pass grpc://$$target_rpc_8003;" in (nginx or "")
+    assert "client_body_timeout 3600s;" in (nginx or "")
+    assert "client_max_body_size 0;" in (nginx or "")
+    assert "proxy_pass http://$$target" not in (nginx or "")
+    assert file.services["nginx"].extensions["x-nself-edge"]["grpc"] == ["rpc"]  # type: ignore[call-overload, index]
+    assert [metrics.port for metrics in rpc.metrics(Environment.named("prod"))] == [9464]
+
+
+def test_what_a_grpc_service_cannot_be_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="port 9464 is where the template grpc answers /health"):
+        CustomService("rpc", "grpc", 9464)
+    with pytest.raises(DeclarationError, match="Hasura calls over HTTP"):
+        CustomService("rpc", "grpc", 8003, actions=[GREET])
+
+
 @pytest.mark.parametrize("hidden", [{"route": None}, {"public": False}])
 def test_without_a_route_it_is_for_the_inside(hidden: dict[str, Any]) -> None:
     assert set(rendered(service(**hidden)).services) == {"order-api"}

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rig.shell import docker
 
-from nself_sdk import CustomService, Project, resources
+from nself_sdk import CustomService, Project, Redis, resources
 from nself_sdk.store import ProjectFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-TEMPLATES = ("express-js", "nestjs")
+TEMPLATES = ("bullmq-js", "express-js", "nestjs")
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
@@ -96,18 +96,49 @@ def test_the_lock_holds_every_package_with_its_hash_and_names_no_registry(servic
         assert lock(service)[""][kind] == declared[kind]
 
 
-SCRIPTS = {"express-js": ("test", "check"), "nestjs": ("test", "check", "build")}
+SCRIPTS = {
+    "bullmq-js": ("test", "check"),
+    "express-js": ("test", "check"),
+    "nestjs": ("test", "check", "build"),
+}
+#: What is the same in both, to the byte: who mends one mends the other.
+ALIKE = ("biome.json", "healthcheck.js", "src/logs.js", "src/observe.js", "src/probes.js", "src/tracing.js")
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_what_the_worker_shares_with_the_api_is_the_same(name: str) -> None:
+    folder = resources.folder("templates")
+    assert (folder / "bullmq-js" / name).read_bytes() == (folder / "express-js" / name).read_bytes()
+
+
+@pytest.fixture
+def redis(template: str, rig_images: Callable[..., object]) -> Iterator[str | None]:
+    """A Redis for the tests of the template that is about one: the container whose network has it."""
+    if template != "bullmq-js":
+        yield None
+        return
+    rig_images(Redis().image)
+    name = docker("run", "--detach", "--rm", Redis().image)
+    try:
+        yield name
+    finally:
+        docker("rm", "--force", name)
 
 
 @pytest.mark.docker
-def test_its_own_tools_are_content(service: Path, template: str, rig_images: Callable[..., object]) -> None:
+def test_its_own_tools_are_content(
+    service: Path, template: str, redis: str | None, rig_images: Callable[..., object]
+) -> None:
     image = re.findall(r"^ARG NODE_IMAGE=(\S+)", text(service / "Dockerfile"), re.MULTILINE)[0]
     rig_images(image)
     steps = ["npm ci --ignore-scripts --no-audit --no-fund", *(f"npm run {script}" for script in SCRIPTS[template])]
     # Copied in, not mounted: what npm writes would belong to root.
-    name = docker("create", "--workdir=/srv", "--env=HOME=/tmp", image, "sh", "-ec", " && ".join(steps))
+    options = ["--workdir=/srv", "--env=HOME=/tmp"]
+    if redis:
+        options += [f"--network=container:{redis}", "--env=TEST_REDIS_URL=redis://127.0.0.1:6379/0"]
+    name = docker("create", *options, image, "sh", "-ec", " && ".join(steps))
     try:
         docker("cp", f"{service}/.", f"{name}:/srv")
-        docker("start", "--attach", name)
+        assert re.search(r"^# skipped 0$", docker("start", "--attach", name), flags=re.MULTILINE)
     finally:
         docker("rm", "--force", name)

@@ -6,7 +6,9 @@ https://github.com/nginx/docker-nginx/blob/0d7f4380c735af5009aa364e27fafecd958fd
 (paths, curl, SIGQUIT for a graceful stop),
 https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2,
 https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_reject_handshake,
-https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass (a variable is resolved at run time).
+https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass (a variable is resolved at run time),
+https://nginx.org/en/docs/http/ngx_http_grpc_module.html#grpc_pass (the same),
+https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (415 to what is no gRPC; 502 and 429 mean UNAVAILABLE).
 """
 
 from __future__ import annotations
@@ -105,8 +107,11 @@ def _deploying(context: Context) -> dict[str, JsonValue]:
         ports = targets.setdefault(route.service, [])
         if route.port not in ports:
             ports.append(route.port)
+    edge: dict[str, JsonValue] = {"folder": "/etc/nginx/targets", "targets": dict(sorted(targets.items()))}
+    if grpc := sorted({route.service for route in _contained(context) if route.grpc}):
+        edge["grpc"] = [*grpc]
     return {
-        EDGE: {"folder": "/etc/nginx/targets", "targets": dict(sorted(targets.items()))},
+        EDGE: edge,
         RELOAD: {"test": "nginx -t -q -c /etc/nginx/nginx.conf.next", "command": f"{_LOGINS_AGAIN}; nginx -s reload"},
     }
 

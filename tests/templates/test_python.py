@@ -1,46 +1,39 @@
-"""The scaffold for a custom service in Python: whole when rendered, and well when run."""
+"""The scaffolds for custom services in Python: whole when rendered, and well when run."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import tomllib
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from jinja2 import Environment, StrictUndefined, UndefinedError
 
+from nself_sdk import CustomService, Project, resources
+from nself_sdk.store import ProjectFolder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPLATE = Path(__file__).parents[2] / "templates" / "fastapi-py"
-NAMES = {"name": "order-mailer", "port": 8123, "project": "shop"}
+TEMPLATES = ("fastapi-py", "grpc")
 
 
-def render(target: Path, **names: object) -> Path:
-    """Copy the template's files into ``target``, those ending in .j2 rendered."""
-    jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
-    for source in files(TEMPLATE):
-        if source.name == "template.toml" or "__pycache__" in source.parts:
-            continue
-        copy = target / source.relative_to(TEMPLATE)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix == ".j2":
-            text = jinja.from_string(source.read_text(encoding="utf-8")).render(**names)
-            copy.with_suffix("").write_text(text, encoding="utf-8")
-        else:
-            shutil.copyfile(source, copy)
-    return target
+@pytest.fixture(scope="module", params=TEMPLATES)
+def template(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def scaffolded(template: str, folder: Path) -> Path:
+    ProjectFolder(folder).scaffold(Project("shop").add(CustomService("order-mailer", template, 8123)))
+    return folder / "services" / "order-mailer"
 
 
 def files(folder: Path, pattern: str = "*") -> list[Path]:
@@ -54,8 +47,8 @@ def requirements(lock: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render(tmp_path_factory.mktemp("service"), **NAMES)
+def service(template: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scaffolded(template, tmp_path_factory.mktemp(template))
 
 
 def test_nothing_is_left_to_render(service: Path) -> None:
@@ -64,17 +57,28 @@ def test_nothing_is_left_to_render(service: Path) -> None:
     assert [path for path, text in texts.items() if "{{" in text or "{%" in text] == []
 
 
-@pytest.mark.parametrize("missing", NAMES)
-def test_each_name_is_needed(missing: str, tmp_path: Path) -> None:
-    with pytest.raises(UndefinedError, match=missing):
-        render(tmp_path, **{name: value for name, value in NAMES.items() if name != missing})
+@pytest.mark.parametrize("name", resources.template_names())
+@pytest.mark.parametrize("missing", ["name", "port", "project"])
+def test_each_name_is_needed(name: str, missing: str) -> None:
+    jinja = Environment(undefined=StrictUndefined)  # noqa: S701 - no HTML
+    values = {"name": "a", "port": 1, "project": "b"}
+    values.pop(missing)
+
+    def renders(path: Path) -> bool:
+        try:
+            jinja.from_string(path.read_text(encoding="utf-8")).render(values)
+        except UndefinedError:
+            return False
+        return True
+
+    assert not all(renders(path) for path in files(resources.folder("templates") / name, "*.j2"))
 
 
 def test_name_and_port_arrive(service: Path) -> None:
     dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
     settings = (service / "app" / "settings.py").read_text(encoding="utf-8")
     project = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert "EXPOSE 8123" in dockerfile
+    assert re.search(r"^EXPOSE 8123\b", dockerfile, flags=re.MULTILINE)
     assert "PORT=8123" in dockerfile
     assert 'name: str = "order-mailer"' in settings
     assert "port: int = 8123" in settings
@@ -83,7 +87,7 @@ def test_name_and_port_arrive(service: Path) -> None:
 
 def test_it_is_whole_python(service: Path) -> None:
     sources = files(service, "*.py")
-    assert {path.name for path in sources} >= {"main.py", "__main__.py", "api.py", "healthcheck.py", "test_app.py"}
+    assert {path.name for path in sources} >= {"main.py", "__main__.py", "healthcheck.py", "test_app.py"}
     for path in sources:
         compile(path.read_text(encoding="utf-8"), path, "exec")
 
@@ -96,8 +100,8 @@ def test_the_image_is_pinned_and_not_roots(service: Path) -> None:
     assert dockerfile.rstrip().endswith('CMD ["python", "-m", "app"]')
 
 
-def test_what_the_template_tells_the_sdk_is_true(service: Path) -> None:
-    facts = tomllib.loads((TEMPLATE / "template.toml").read_text(encoding="utf-8"))
+def test_what_the_template_tells_the_sdk_is_true(service: Path, template: str) -> None:
+    facts = tomllib.loads((resources.folder("templates") / template / "template.toml").read_text(encoding="utf-8"))
     dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
     drain = re.search(r"drain_seconds: int = (\d+)", (service / "app" / "settings.py").read_text(encoding="utf-8"))
     assert "WORKDIR /srv" in dockerfile
@@ -107,6 +111,8 @@ def test_what_the_template_tells_the_sdk_is_true(service: Path) -> None:
     assert facts["reload"]["command"] == ["python", "-m", "app", "--reload"]
     assert drain
     assert facts["stop_grace_seconds"] > int(drain[1])
+    if "probes_port" in facts:
+        assert f"PROBES_PORT={facts['probes_port']}\n" in dockerfile
 
 
 def test_every_copied_file_passes_the_dockerignore(service: Path) -> None:
@@ -154,7 +160,7 @@ def python(service: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("venv")
     subprocess.run([sys.executable, "-m", "venv", home], check=True)
     interpreter = home / "bin" / "python"
-    install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     lock = service / "requirements-dev.lock"
     subprocess.run([*install, "--require-hashes", "--only-binary", ":all:", "-r", lock], check=True)
     return interpreter
@@ -169,20 +175,50 @@ def test_its_own_tools_are_content(service: Path, python: Path, tool: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture
-def port() -> int:
+#: How each is given something that takes its time: the file, the text before which it goes, and what.
+SLOW = {
+    "fastapi-py": (
+        "app/api.py",
+        '@router.get("/")',
+        '@router.get("/slow")\nasync def slow() -> str:\n    import asyncio, logging\n'
+        '    logging.getLogger("app").info("in flight")\n    await asyncio.sleep(1)\n'
+        '    return "done"\n\n\n',
+    ),
+    "grpc": (
+        "app/greeter.py",
+        "        if not request.name:",
+        "        import asyncio, logging\n"
+        '        logging.getLogger("app").info("in flight")\n        await asyncio.sleep(1)\n',
+    ),
+}
+#: A caller of that, which prints what it is answered.
+CALLER = {
+    "fastapi-py": "import sys, urllib.request as r\nprint(r.urlopen(f'http://127.0.0.1:{sys.argv[1]}/slow').read())",
+    "grpc": """
+import grpc, sys
+from app.protocol.greeter_pb2 import GreetRequest
+from app.protocol.greeter_pb2_grpc import GreeterServiceStub
+with grpc.insecure_channel(f"127.0.0.1:{sys.argv[1]}") as channel:
+    print(GreeterServiceStub(channel).Greet(GreetRequest(name="done")).message)
+""",
+}
+
+
+def free_port() -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+        return str(free.getsockname()[1])
 
 
 @pytest.fixture
-def served(python: Path, tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Serve a copy that has one slow route, and yield its process."""
-    copy = render(tmp_path / "service", **NAMES)
-    with (copy / "app" / "api.py").open("a", encoding="utf-8") as routes:
-        routes.write('\n\n@router.get("/slow")\nasync def slow() -> str:\n    import asyncio\n')
-        routes.write('    await asyncio.sleep(1)\n    return "done"\n')
-    environment = _environment(PORT=str(port))
+def served(template: str, python: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, str]]:
+    """Serve a copy with something slow in it, and yield its process, its folder and its port."""
+    copy = scaffolded(template, tmp_path)
+    name, before, slow = SLOW[template]
+    text = (copy / name).read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    (copy / name).write_text(text.replace(before, slow + before), encoding="utf-8")
+    port = free_port()
+    environment = _environment(PORT=port, PROBES_PORT=free_port())
     with subprocess.Popen(
         [python, "-m", "app"], cwd=copy, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -193,27 +229,30 @@ def served(python: Path, tmp_path: Path, port: int) -> Iterator[subprocess.Popen
                 assert process.poll() is None, "it ended before it was ready"
                 assert time.monotonic() < deadline, "it never got ready"
                 time.sleep(0.1)
-            yield process
+            yield process, copy, port
         finally:
             process.kill()
 
 
 @pytest.mark.slow
-def test_sigterm_lets_the_request_in_flight_end_and_exits_with_0(served: subprocess.Popen[str], port: int) -> None:
-    def slow() -> tuple[int, object]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/slow", timeout=10) as answer:
-            return answer.status, json.load(answer)
-
-    with ThreadPoolExecutor() as pool:
-        request = pool.submit(slow)
-        time.sleep(0.3)  # until it is in flight
+def test_sigterm_lets_the_request_in_flight_end_and_exits_with_0(
+    served: tuple[subprocess.Popen[str], Path, str], template: str, python: Path
+) -> None:
+    process, folder, port = served
+    call = [python, "-c", CALLER[template], port]
+    with subprocess.Popen(call, cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True) as caller:
+        assert process.stdout is not None
+        lines = [json.loads(process.stdout.readline())]
+        while lines[-1]["message"] != "in flight":
+            lines.append(json.loads(process.stdout.readline()))
         started = time.monotonic()
-        served.send_signal(signal.SIGTERM)
-        output, _ = served.communicate(timeout=10)
-    assert request.result() == (200, "done")
-    assert served.returncode == 0
-    assert time.monotonic() - started < 2
-    lines = [json.loads(line) for line in output.splitlines()]
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=10)
+        answer, _ = caller.communicate(timeout=10)
+    assert "done" in answer
+    assert process.returncode == 0
+    assert time.monotonic() - started < 3
+    lines += [json.loads(line) for line in output.splitlines()]
     assert {line["service"] for line in lines} == {"order-mailer"}
 
 

@@ -1,0 +1,1 @@
+"""The messages and stubs of greeter.proto, generated from it."""
