@@ -39,7 +39,7 @@ def closest(word: str, known: Iterable[str]) -> str:
     """A sentence that names the known word nearest to this one, or nothing."""
     from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
 
-    found = get_close_matches(word, [*known], n=1, cutoff=0.6)
+    found = get_close_matches(word, [*known], n=1, cutoff=0.7)
     return f"did you mean {found[0]!r}?" if found else ""
 
 

@@ -69,8 +69,11 @@ def read(text: str, name: str = "", largest: int = LARGEST_FILE) -> Document:
         raise DeclarationError(problem) from None
     except yaml.MarkedYAMLError as error:
         raise DeclarationError(_syntax_problem(error, text, name)) from None
-    except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
-        raise DeclarationError(Problem(name, f"is not YAML: {error}".replace("\n", " "))) from None
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode(errors="ignore")
+        raise DeclarationError(_character_problem(text, before, name)) from None
+    except UnicodeEncodeError as error:
+        raise DeclarationError(_character_problem(text, text[: error.start], name)) from None
     if reader.duplicates:
         raise DeclarationError(_duplicate_problems(reader.duplicates, text, name))
     return document
@@ -88,6 +91,12 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> Proble
     if line.startswith("\t"):
         what += " (YAML does not allow tabs for indentation)"
     return Problem(_place(name, mark), what, f"the line is: {line.strip()[:120]}" if line else "")
+
+
+def _character_problem(text: str, before: str, name: str) -> Problem:
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    what = f"the character U+{ord(text[len(before)]):04X} is not allowed in YAML"
+    return Problem(f"{name or '<text>'}:{line}:{column}", what, "remove it, or write it as \\u.... in double quotes")
 
 
 def _duplicate_problems(duplicates: list[tuple[Path, Any]], text: str, name: str) -> list[Problem]:

@@ -17,6 +17,7 @@ from nself_sdk.compose.values import (
     ListOrMap,
     Mapping,
     Maybe,
+    PublishedPort,
     Scalar,
     Sequence,
     StringOrList,
@@ -120,7 +121,7 @@ class Workload(Container):
     """A service whose attributes are taken over."""
     healthcheck: Maybe[Healthcheck] = None
     """How Docker learns that it works."""
-    ports: Maybe[Sequence[TextOrNumber | Port]] = None
+    ports: Maybe[Sequence[PublishedPort | Port]] = None
     """Ports that are published on the host."""
     profiles: Maybe[Strings] = None
     """Profiles in which it is active; always if absent."""

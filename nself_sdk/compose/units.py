@@ -17,6 +17,9 @@ _WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
 _FLAGS = frozenset({"true", "false", "y", "yes", "on", "n", "no", "off"})
 _KEY = re.compile(r"[a-zA-Z0-9._-]+")
 _PULL_POLICY = re.compile(r"always|never|build|if_not_present|missing|refresh|daily|weekly|every_(?:\d+[wdhms])+")
+_PORTS = re.compile(r"0*(\d{1,5})(?:-0*(\d{1,5}))?", re.ASCII)
+_LARGEST_PORT = 65535
+_PROTOCOLS = ("", "tcp", "udp", "sctp")
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
@@ -47,6 +50,51 @@ def check_whole(text: str) -> str:
     if "$" in text or _WHOLE.fullmatch(text):
         return text
     raise ValueError(f"{text!r} is not a whole number")
+
+
+def whole(value: float) -> int:
+    """The whole number that was written with a decimal point: ``2.0``."""
+    if value.is_integer():
+        return int(value)
+    raise ValueError(f"{value!r} is not a whole number")
+
+
+def check_port(value: float | str) -> float | str:
+    """Return ``value`` if Docker reads it as published ports, or will after interpolation."""
+    if "$" in (text := str(value)) or _publishes(text):
+        return value
+    raise ValueError(
+        f"{value!r} is not a port; write for example 8080:80, 127.0.0.1:8080:80/udp or 9000-9009:9000-9009"
+    )
+
+
+def _publishes(text: str) -> bool:
+    """Whether it is ``[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`` (docker/go-connections, ``nat.ParsePortSpec``)."""
+    ports, _, protocol = text.partition("/")
+    *before, target = ports.split(":")
+    published, address = (before.pop() if before else ""), ":".join(before)
+    inside, outside = _port_range(target), _port_range(published)
+    if not inside or not inside[0] or (published and not outside):
+        return False
+    fits = not outside or inside[0] == inside[1] or outside[1] - outside[0] == inside[1] - inside[0]
+    return fits and _is_address(address) and protocol.split("/")[0].lower() in _PROTOCOLS
+
+
+def _port_range(text: str) -> tuple[int, int] | None:
+    match = _PORTS.fullmatch(text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    return (first, last) if first <= last <= _LARGEST_PORT else None
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is empty or an IP address, which needs brackets if it has colons."""
+    from ipaddress import ip_address  # noqa: PLC0415 - few ports name an address
+
+    bare = text[1:-1] if text[:1] == "[" and text[-1] == "]" else text.replace(":", "%")
+    try:
+        return not text or ("%" not in bare and bool(ip_address(bare)))
+    except ValueError:
+        return False
 
 
 def check_number(text: str) -> str:

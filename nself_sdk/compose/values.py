@@ -50,7 +50,12 @@ Scalar = tree.Scalar
 Flag = bool | Annotated[str, AfterValidator(units.check_flag)]
 """True, false, or a text that Compose reads as one after interpolation."""
 
-Integer = int | Annotated[str, AfterValidator(units.check_whole)]
+if TYPE_CHECKING:
+    Whole: TypeAlias = int
+else:
+    Whole = int | Annotated[float, AfterValidator(units.whole)]  # ``2.0`` is whole, too
+
+Integer = Whole | Annotated[str, AfterValidator(units.check_whole)]
 """A whole number, or a text that becomes one after interpolation."""
 
 WholeNumber = int | float | Annotated[str, AfterValidator(units.check_whole)]
@@ -62,11 +67,14 @@ Number = int | float | Annotated[str, AfterValidator(units.check_number)]
 TextOrNumber = int | float | str
 """A text that is often written as a number, such as a port."""
 
+PublishedPort = Annotated[TextOrNumber, AfterValidator(units.check_port)]
+"""A port in short syntax: ``8080:80``, ``127.0.0.1:8080:80/udp``, or the container's alone."""
+
 ByteText = Annotated[str, AfterValidator(units.check_bytes)]
 """Bytes with a unit, such as ``512m``; `byte_size` reads it."""
 
 ByteSize = int | ByteText
-"""Bytes, or a text with a unit."""
+"""Bytes, or a text with a unit. Compose drops ``1e9`` and ``1.5`` without a word; here they are refused."""
 
 Duration = Annotated[str, AfterValidator(units.check_duration)]
 """A text such as ``1m30s``; `duration` reads it."""

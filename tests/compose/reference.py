@@ -43,6 +43,7 @@ WORDS = {
     "TextOrNumber": "text or number",
     "WholeNumber": "whole number",
     "ByteSize": "bytes, or text such as `512m`",
+    "PublishedPort": "text such as `8080:80`, or number",
     "ByteText": "text such as `512m`",
     "FilledText": "text",
     "Duration": "text such as `1m30s`",

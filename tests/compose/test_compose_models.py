@@ -199,13 +199,16 @@ def test_what_compose_reads_as_no_port_is_refused(port: float | str) -> None:
         Service(ports=[port])
 
 
-def test_whole_numbers_may_be_written_with_a_point_or_an_exponent() -> None:
-    file = ComposeFile.loads("services: {a: {image: b, mem_limit: 1e9, scale: 2.0, ports: [{target: 80.0}]}}\n")
+def test_a_whole_number_may_have_a_decimal_point_but_an_amount_of_bytes_may_not() -> None:
+    file = ComposeFile.loads("services: {a: {image: b, scale: 2.0, ports: [{target: 80.0}]}}\n")
 
-    service = file.services["a"]
-
-    assert (service.mem_limit, service.scale, service.port_mappings[0].target) == (1_000_000_000, 2, 80)
-    assert "mem_limit: 1000000000\n" in file.to_yaml()
+    assert (file.services["a"].scale, file.services["a"].port_mappings[0].target) == (2, 80)
+    assert "scale: 2\n" in file.to_yaml()
+    with pytest.raises(DeclarationError, match=r"scale: 1\.5 is not a whole number"):
+        Service(scale=1.5)  # type: ignore[arg-type] - that is the point
+    # Compose takes it and drops it without a word.
+    with pytest.raises(DeclarationError, match="mem_limit: expected a whole number or a text, got 1000000000"):
+        ComposeFile.loads("services: {a: {image: b, mem_limit: 1e9}}\n")
 
 
 @pytest.mark.parametrize("first", ["Service.model_validate({'image': 'a'})", "Service(image='a')"])

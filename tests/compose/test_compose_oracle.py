@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance import ask, examine, files_below
+from conformance import ask, examine, files_below, main
 from conftest import SAMPLES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -166,3 +167,27 @@ def test_compose_says_the_same_of_a_sample_and_of_what_is_written_back(path: Pat
     verdict = examine(path)
 
     assert verdict.outcome == "passed", verdict.reason
+
+
+def test_a_folder_of_any_files_is_gone_through_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    below = tmp_path / "deep.yml"
+    below.mkdir()
+    (below / "good.YAML").write_text("services: {a: {image: b}}\n", encoding="utf-8")
+    (tmp_path / os.fsdecode(b"\xff.yml")).write_text("services: {a: {imag: b}}\n", encoding="utf-8")
+    (tmp_path / "part.yml").write_text("services: {a: {image: b, ulimits: {nproc: $N}}}\n", encoding="utf-8")
+    (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.yml")
+
+    code = main([str(tmp_path)])
+
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "\\udcff.yml:1:16: services.a.imag: unknown key; did you mean 'image'?" in shown
+    assert "      1  imag: unknown key\n" in shown
+    assert "      1  accepted, but Compose refuses it (a variable without a value where one must be)" in shown
+    assert shown.endswith("1 passed, 0 failed, 1 refused, 1 differs\n")
+
+
+def test_a_folder_without_compose_files_is_no_success(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path)])

@@ -125,14 +125,15 @@ TEXTS = ("text", "1m", "1", "true", "always", "${VARIABLE}")
 
 def test_every_alternative_of_every_property_is_accepted() -> None:
     refused = [
-        (path, name, example)
-        for model, (path, branch) in BY_MODEL.items()
+        (name, example)
+        for model, (_, branch) in BY_MODEL.items()
         for name, part in branch["properties"].items()
         for example in examples(part)
         if not accepts(model, name, example)
     ]
 
-    assert refused == []
+    # The schema lets a port be any number; Compose itself refuses half a port. Services and jobs have ports.
+    assert refused == [("ports", [1.5])] * 2
 
 
 @cache
