@@ -104,7 +104,14 @@ def variables(folder: Path, name: str) -> dict[str, Variable]:
     if own := _own_domain(name, found, order):
         found["BASE_DOMAIN"] = replace(own, value=_resolved(own, found, problems), quoted=True)
     unread = () if (folder / "stack.py").exists() else [key for key in found if is_secret(key)]
-    resolved = {key: replace(v, value=_resolved(v, found, problems)) for key, v in found.items() if key not in unread}
+    read = {key: variable for key, variable in found.items() if key not in unread}
+    lent = {
+        each[1] for variable in read.values() if not variable.quoted for each in _REFERENCE.finditer(variable.value)
+    }
+    resolved = {
+        key: replace(variable, value=_resolved(variable, found, problems), lent=key in lent)
+        for key, variable in read.items()
+    }
     resolved |= {key: found[key] for key in unread}
     if problems:
         raise DeclarationError(problems)

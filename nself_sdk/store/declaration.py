@@ -33,6 +33,7 @@ _SO = {
     "NGINX_ENABLED": ON,
     "SSL_ENABLED": ON,
     "DEBUG": OFF,
+    **dict.fromkeys(("SEED_DATA", "SEED_DATABASE", "DEMO_USERS", "DEMO_CONTENT"), OFF),
 }
 
 
@@ -91,7 +92,7 @@ def read(variables: Mapping[str, Variable], environment: Environment) -> Reading
         problems += _needed_but_off(project, environment, off)
     if problems:
         raise DeclarationError(problems)
-    return Reading(project, tuple(left[name] for name in sorted(left) if left[name].value))
+    return Reading(project, tuple(v for _, v in sorted(left.items()) if v.value and not v.lent))
 
 
 def _is_so(variable: Variable) -> bool:

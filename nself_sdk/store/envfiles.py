@@ -42,6 +42,8 @@ class Variable:
     line: int
     #: In single quotes: ``${NAME}`` in it means itself.
     quoted: bool = False
+    #: Another variable's value is made of it.
+    lent: bool = False
 
     @property
     def where(self) -> str:

@@ -27,6 +27,7 @@ FACTS = {
     "HASURA_GRAPHQL_ENABLE_CONSOLE": "hasura_console",
     "HASURA_GRAPHQL_DEV_MODE": "hasura_dev_mode",
     "HASURA_DEV_MODE": "hasura_dev_mode",
+    "ENABLE_HOT_RELOAD": "hot_reload",
     "FRONTENDS": "frontends",
     "MONITORING_REQUIRED": "monitoring_required",
     "REAL_MAIL_REQUIRED": "real_mail_required",

@@ -349,3 +349,11 @@ def test_a_remote_schema_that_hasura_stitches_is_named_and_no_mistake(tmp_path: 
     (tmp_path / ".env").write_text("PROJECT_NAME=a\nREMOTE_SCHEMA_1_NAME=x\nREMOTE_SCHEMA_1_URL=https://x.org\n")
     with pytest.warns(NotHonouredWarning, match="REMOTE_SCHEMA_1_NAME .*REMOTE_SCHEMA_1_URL"):
         Project.from_env(tmp_path)
+
+
+def test_a_variable_that_another_is_made_of_is_honoured_with_it(tmp_path: Path) -> None:
+    text = "PROJECT_NAME=a\nWHO=b\nPOSTGRES_DB=${WHO}_db\n"
+    assert made(tmp_path, text).services["postgres"] == Postgres(database="b_db")
+    (tmp_path / ".env").write_text(text.replace("${WHO}", "c"), encoding="utf-8")
+    with pytest.warns(NotHonouredWarning, match=r"not honoured, of the env files: WHO \(.env:2\)$"):
+        Project.from_env(tmp_path)

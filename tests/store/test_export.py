@@ -145,11 +145,11 @@ CS_1_ROUTE=express-api
 CS_1_REPLICAS=2
 CS_1_PROD_ROUTE=api.v1
 CS_1_RATE_LIMIT=100
-CS_2=worker:nestjs:8002
+CS_2=worker:bullmq-js:8002
 CS_2_PUBLIC=false
 CS_2_QUEUE_NAME=demo-jobs
-CS_2_NEEDS=redis
-CS_3=stream:express-js:8003
+CS_2_NEEDS=postgres
+CS_3=stream:grpc:8003
 CS_3_WEBSOCKET=true
 CS_3_ENV=A=1,B=$x
 CS_4=python_api:fastapi:8004
@@ -166,7 +166,7 @@ FRONTEND_APP_2_DIST=frontend/app2/dist
 REMOTE_SCHEMA_1_NAME=shop1
 REMOTE_SCHEMA_1_DOMAIN=api.shop1.com
 INTERNAL_ROUTE_1_SUBDOMAIN=live
-INTERNAL_ROUTE_1_TARGET=stream:8003
+INTERNAL_ROUTE_1_TARGET=express-api:8001
 INTERNAL_ROUTE_1_WEBSOCKET=true
 DEBUG=false
 """
