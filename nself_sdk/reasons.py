@@ -11,6 +11,8 @@ from typing import cast
 from nself_sdk.compose import ComposeFile, Element, Service
 from nself_sdk.passes import FINGERPRINT_LABEL
 
+_OWN_WORDS = frozenset({"configs", "secrets", "labels"})
+
 
 def reasons(
     name: str,
@@ -85,8 +87,8 @@ def _labels(service: Service) -> dict[str, object]:
 
 
 def _keys(new: Service, old: Service) -> list[str]:
-    """The attributes that differ, without those that are told in their own words."""
-    keys = sorted({*new.written, *old.written} - {"configs", "secrets", "labels"})
+    """The attributes that differ, without those told in their own words, and without extensions: Docker skips these."""
+    keys = sorted(key for key in {*new.written, *old.written} - _OWN_WORDS if not key.startswith("x-"))
     return [key for key in keys if new.written.get(key) != old.written.get(key)]
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from nself_sdk import compose
+from nself_sdk.offers import RELOAD
 from nself_sdk.project import Connection, Context, Secret, Service
 
 PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the secret's name
@@ -23,12 +24,21 @@ Extension = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 _EXTENSIONS = {"pgvector": "vector"}
 
 
+# Over the socket, where the image trusts whoever is inside (initdb's default for local connections). The database
+# learns the password before its file says so: what went wrong is tried again by the next deploy.
+_TELL = (
+    r"printf '%s\n' '\set password `cat /run/secrets/POSTGRES_PASSWORD.next`' "
+    "\"SET log_statement = 'none';\" \"SET log_min_error_statement = 'panic';\" "
+    "\"ALTER ROLE postgres PASSWORD :'password';\" | psql -X -q -w -v ON_ERROR_STOP=1 -U postgres -d postgres"
+)
+
+
 class Postgres(Service):
     """PostgreSQL on a volume of its own, published only on 127.0.0.1 and only in dev.
 
     What the services need in it (roles, schemas, extensions: `Service.sql`) is set up by the one-shot service
     ``<name>-setup``, which may run any number of times: a service that is added later finds its schema, and a
-    role's changed password takes effect.
+    role's changed password takes effect. The superuser's is told to the running server, which is not restarted for it.
     """
 
     enabled_by: ClassVar[str] = "POSTGRES_ENABLED"
@@ -126,7 +136,7 @@ class Postgres(Service):
             shm_size="128m",
             stop_grace_period="2m",
             deploy=self.limits,
-        ).replace(**command)
+        ).replace(**command, **{RELOAD: {"test": _TELL, "command": "true", "anew": True}})
 
     def _setup(self, context: Context, secrets: list[str]) -> compose.Service:
         psql = f"psql -X -q -h {self.name} -U postgres -d {self.database_name(context)} -f /setup.sql"

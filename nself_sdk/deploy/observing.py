@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy import edge, releases
 from nself_sdk.docker import Container, Driver, Stack
+from nself_sdk.errors import DriverError
 from nself_sdk.offers import RELOAD
 from nself_sdk.plan import Observed, Wanted
+
+#: Of a container that failed: enough for a traceback.
+_LOG_LINES = 40
 
 
 def wanted(driver: Driver, stack: Stack, file: ComposeFile, environment: str) -> Wanted:
@@ -62,6 +67,16 @@ def serving(containers: tuple[Container, ...]) -> tuple[Container, ...]:
     """Without the stopped ones that a failed deploy left beside running ones, to be looked at."""
     alive = {container.service for container in containers if container.running}
     return tuple(c for c in containers if c.service not in alive or c.running)
+
+
+def evidence(driver: Driver, container: Container | None) -> str:
+    """What a container said last, and what its health check printed."""
+    if container is None:
+        return ""
+    logs = ""
+    with contextlib.suppress(DriverError):
+        logs = driver.logs(container.id, tail=_LOG_LINES).rstrip()
+    return f"{logs}\nhealth check: {container.health_output}" if container.health_output else logs
 
 
 def reloadable(file: ComposeFile, service: str, secrets: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 
 from nself_sdk.compose import ComposeFile, duration
-from nself_sdk.deploy import edge, health
+from nself_sdk.deploy import edge, health, observing
 from nself_sdk.deploy.batches import Batch, batches, monitored
 from nself_sdk.deploy.edge import Edge
 from nself_sdk.deploy.health import ServiceHealth
@@ -19,10 +19,10 @@ from nself_sdk.deploy.progress import DOING, DONE, Progress
 from nself_sdk.docker import Container, Driver, Stack
 from nself_sdk.errors import DriverError, NselfError, UnhealthyServiceError
 from nself_sdk.jobs import jobs, steps
+from nself_sdk.offers import RELOAD
 from nself_sdk.plan import CONFIG_HASH, Change, Wanted
 
 _POLL = 0.5
-_LOG_LINES = 40
 #: Compose itself may wait for a service; it gets a little longer, so that our own message comes first.
 _MARGIN = 60.0
 _GRACE = 10.0  # Docker's own, where the file says nothing
@@ -92,7 +92,9 @@ class Rollout:
             if change.service in jobs(self.file):
                 self._finish(change.service)
             else:
-                self._watch_over(change.service, self._healthy(change.service))
+                new = self._healthy(change.service)
+                self._tell_anew(change.service)
+                self._watch_over(change.service, new)
         self.seconds[change.service] = round(time.monotonic() - begin, 1)
         self._say(change.service, f"{DONE[change.kind]} after {self.seconds[change.service]:.1f} s")
 
@@ -107,6 +109,9 @@ class Rollout:
             self._create(step)
             if step[0] in jobs(self.file):
                 self._finish(step[0])
+            for service in filter(self._is_told_anew, step):
+                self._healthy(service)
+                self._tell_anew(service)
         for service in services:
             self._healthy(service)
 
@@ -120,10 +125,19 @@ class Rollout:
                 raise self._failure(failed, failed.reason) from error
             raise
 
+    def _is_told_anew(self, service: str) -> bool:
+        facts = self.file.services[service].extensions.get(RELOAD)
+        return isinstance(facts, dict) and bool(facts.get("anew"))
+
+    def _tell_anew(self, service: str) -> None:
+        """Tell a new container what it was given: its volume may know another password, of a time before."""
+        if self._is_told_anew(service):
+            edge.reload(self.driver, self.file, self._containers(service)[0], self.wanted.texts[service])
+
     def _finish(self, job: str) -> None:
         """Wait for a job's end, and tell what it wrote. One that is given up does nothing more behind our back."""
         try:
-            for line in evidence(self.driver, self._healthy(job)[0]).splitlines():
+            for line in observing.evidence(self.driver, self._healthy(job)[0]).splitlines():
                 self.tell(Progress("start", line, job, lasting=True))
         except BaseException:
             for container in [each for each in self._containers(job) if each.running]:
@@ -258,7 +272,7 @@ class Rollout:
         """The error that a tired person reads at night: the service, why, its last lines, the next command."""
         self._say(state.service, f"failed: {reason}")
         self.failed = state.container.id if state.container else ""
-        logs = evidence(self.driver, state.container)
+        logs = observing.evidence(self.driver, state.container)
         hint = f"see more with: nself-sdk logs {state.service} --env {self.wanted.environment}"
         return UnhealthyServiceError(state.service, reason, logs, f"{hint}; correct it and deploy again")
 
@@ -279,16 +293,6 @@ class Rollout:
 
     def _say(self, service: str, what: str, *, lasting: bool = False) -> None:
         self.tell(Progress("start", what, service, lasting=lasting))
-
-
-def evidence(driver: Driver, container: Container | None) -> str:
-    """What a container said last, and what its health check printed."""
-    if container is None:
-        return ""
-    logs = ""
-    with contextlib.suppress(DriverError):
-        logs = driver.logs(container.id, tail=_LOG_LINES).rstrip()
-    return f"{logs}\nhealth check: {container.health_output}" if container.health_output else logs
 
 
 def _is_new(change: Change) -> bool:

@@ -123,8 +123,9 @@ class FakeHost(RecordingDriver):
 
     def _compose(self, stack: Stack, *arguments: str, **_: Any) -> str:
         file = ComposeFile.loads(stack.file)
-        marks = json.dumps(dict(stack.variables), sort_keys=True)
-        hashes = {name: sha(json.dumps(s.written, default=str) + marks) for name, s in file.services.items()}
+        written = {name: json.dumps(service.written, default=str) for name, service in file.services.items()}
+        marks = {name: [m for m in stack.variables.items() if m[0] in text] for name, text in written.items()}
+        hashes = {name: sha(f"{text}{marks[name]}") for name, text in written.items()}
         if arguments[0] == "config":
             return "".join(f"{name} {digest}\n" for name, digest in hashes.items())
         if arguments[0] == "up":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakehost import FakeHost
 
-from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Project
+from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Postgres, Project
 from nself_sdk.compose import Deploy
 from nself_sdk.deploy import lock, rollout, running
 from nself_sdk.docker import ExecResult, Image
@@ -208,6 +209,31 @@ def test_an_image_that_a_failed_deploy_built_goes_with_the_next_release_and_no_o
         host.kept[name] = Image(id=name, tags=(name,), os="linux", architecture="amd64", size=1, labels=labels)
     deployment(host, tmp_path, "debug").deploy()
     assert [call.arguments for call in host.calls if call.verb == "remove_image"] == [("shop-hello:failed",)]
+
+
+def test_a_new_superuser_password_is_told_to_the_running_database_and_to_a_new_container(
+    host: FakeHost, tmp_path: Path
+) -> None:
+    def told() -> list[str]:
+        tells = [call for call in host.calls if call.verb == "exec" and "ALTER ROLE postgres" in str(call.arguments)]
+        return [call.arguments[0] for call in tells]
+
+    def changed(level: str, memory: str) -> list[tuple[str, str]]:
+        shop = Project("shop").add(Postgres(memory=memory)).add(Hasura(environment={"HASURA_GRAPHQL_LOG_LEVEL": level}))
+        report = Deployment(shop, STAGING, tmp_path, driver=host).deploy()
+        assert report.plan is not None
+        return [(change.service, change.kind) for change in report.plan.pending]
+
+    [database] = [c.id for c in host.made.values() if c.service == "postgres"]
+    secrets = tmp_path / ".environments" / "staging" / ".env.secrets"
+    secrets.write_text(re.sub("POSTGRES_PASSWORD='.*'", f"POSTGRES_PASSWORD='{'Ab3' * 16}'", secrets.read_text()))
+    assert ("postgres", "reload") in changed("info", "1g")
+    assert told() == [database]
+    assert ("postgres", "replace") in changed("info", "2g")
+    [newer] = [c.id for c in host.made.values() if c.service == "postgres"]
+    assert (told(), newer == database) == ([database, newer], False)
+    changed("debug", "2g")
+    assert told() == [database, newer], "a deploy that leaves it alone tells it nothing"
 
 
 def test_what_failed_and_had_to_make_room_is_not_said_to_be_kept(

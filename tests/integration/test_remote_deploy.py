@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -126,3 +127,26 @@ def test_a_changed_secret_replaces_its_users_and_not_the_database(deployed, fold
     replaced = {name for name, one in ids().items() if before[name] != one}
     assert "hello" in replaced
     assert not {"postgres", "redis", "nginx"} & replaced
+
+
+def test_a_changed_superuser_password_restarts_no_database_and_counts_at_once(deployed, folder, vps):
+    def database():
+        return vps.docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", "shop-postgres-1")
+
+    def login(password):
+        ask = ["exec", "-e", f"PGPASSWORD={password}", "shop-postgres-1", "sh", "-c"]
+        return vps.docker(*ask, "psql -w -X -At -h postgres -U postgres -c 'SELECT 1' 2>&1 || true")
+
+    before, path = database(), folder / ".environments" / "staging" / ".env.secrets"
+    old = re.search("POSTGRES_PASSWORD='(.*)'", path.read_text())[1]
+    path.write_text(path.read_text().replace(old, "another-password-of-the-superuser"))
+    assert (
+        "reload   postgres\n             /run/secrets/POSTGRES_PASSWORD changed"
+        in nself(folder, "plan", "staging").stdout
+    )
+    done = nself(folder, "deploy", "staging")
+    assert done.returncode == 0, done.stderr
+    assert database() == before
+    assert login("another-password-of-the-superuser") == "1"
+    assert "password authentication failed" in login(old)
+    assert "another-password" not in vps.docker("logs", "shop-postgres-1")
