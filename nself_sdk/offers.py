@@ -77,6 +77,8 @@ class Metrics(Model):
     path: str = Field(default="/metrics", pattern=r"^/[A-Za-z0-9/_.-]*$")
     #: The Compose key of who answers; catalog services leave it out (it is themselves).
     service: str = ""
+    #: How many containers answer under that name, each with its own.
+    replicas: int = Field(default=1, ge=1)
 
 
 class Secret(Model):

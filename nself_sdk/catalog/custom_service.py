@@ -177,7 +177,7 @@ class CustomService(Service):
         return (route,)
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
-        return (Metrics(port=self._template.probes_port or self.port),)
+        return (Metrics(port=self._template.probes_port or self.port, replicas=self.replicas),)
 
     def part(self, context: Context) -> compose.ComposeFile:
         facts = self._template

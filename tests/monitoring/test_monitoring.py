@@ -84,6 +84,17 @@ def test_every_service_that_offers_metrics_is_scraped_custom_services_included()
     }
 
 
+def test_each_replica_is_scraped_and_one_that_is_missing_is_told():
+    file = stack("prod", CustomService("rpc", "grpc", 8002, replicas=3))
+    jobs = yaml.safe_load(text(file, "prometheus", "/etc/prometheus/prometheus.yml"))["scrape_configs"]
+    (job,) = [job for job in jobs if job["job_name"] == "rpc:9464"]
+    assert "static_configs" not in job
+    assert job["dns_sd_configs"] == [{"names": ["rpc"], "type": "A", "port": 9464, "refresh_interval": "15s"}]
+    assert job["relabel_configs"] == [{"target_label": "service", "replacement": "rpc"}]
+    rules = text(file, "prometheus", "/etc/prometheus/rules/services.yml")
+    assert '(count(up{job="rpc:9464"} == 1) or vector(0)) < 3' in rules
+
+
 def test_a_service_that_is_not_there_is_not_scraped():
     assert "minio:9000" not in scraped(render(Project("shop").add(Monitoring()), "prod"))
 
@@ -182,8 +193,9 @@ def test_grafana_has_a_source_for_metrics_logs_and_traces_and_a_dashboard_for_ea
 def test_every_alert_has_a_test_that_makes_it_fire():
     folder = Path(__file__).parents[2] / "nself_sdk/catalog/monitoring/prometheus/rules"
     assert {path.stem for path in folder.iterdir()} == set(RULES)
+    file = stack("prod", CustomService("webhooks", "nestjs", 8002, replicas=2))
     for name in RULES:
-        rules = yaml.safe_load((folder / f"{name}.yml").read_text())["groups"]
+        rules = yaml.safe_load(text(file, "prometheus", f"/etc/prometheus/rules/{name}.yml"))["groups"]
         alerts = {rule["alert"] for group in rules for rule in group["rules"] if "alert" in rule}
         tests = yaml.safe_load((RULE_TESTS / f"{name}.yml").read_text())["tests"]
         fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one.get("exp_alerts")}

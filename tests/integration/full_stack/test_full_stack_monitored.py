@@ -29,6 +29,18 @@ def test_prometheus_reaches_everything_that_offers_metrics(stack: NselfStack) ->
     assert {target["labels"]["service"] for target in targets(stack)} == offering | {"nginx"}
 
 
+def test_each_replica_is_scraped_by_itself(stack: NselfStack) -> None:
+    addresses = {
+        f"{address}:8002"
+        for each in stack.deployment.driver.containers(stack.name)
+        if each.service == "webhooks"
+        for address in each.addresses.values()
+    }
+    expression = 'up{service="webhooks"} == 1'
+    assert len(addresses) == 2
+    assert eventually(lambda: {each["metric"]["instance"] for each in metric(stack, expression)} == addresses)
+
+
 def test_exporters_see_the_database_redis_and_the_host(stack: NselfStack) -> None:
     for expression in ("pg_up == 1", "redis_up == 1", "pg_settings_max_connections", "node_memory_MemAvailable_bytes",
                        "node_filesystem_avail_bytes"):  # fmt: skip

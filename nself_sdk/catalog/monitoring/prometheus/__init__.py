@@ -1,6 +1,7 @@
 """Prometheus: scrapes whatever offers metrics, keeps them, and says what is wrong.
 
-Sources: https://prometheus.io/docs/prometheus/latest/configuration/configuration/ and
+Sources: https://prometheus.io/docs/prometheus/latest/configuration/configuration/ (dns_sd_config: the address of each
+container that has the name; they have no other name that lasts) and
 https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects (retention by time and size),
 https://github.com/prometheus/prometheus/blob/main/Dockerfile (busybox with wget, user nobody, port 9090,
 /prometheus).
@@ -65,7 +66,7 @@ class Prometheus(Service):
     def part(self, context: Context) -> compose.ComposeFile:
         texts = {f"{self.name}.yml": (f"{_FOLDER}/prometheus.yml", self._configuration(context))}
         for rules in RULES:
-            text = plain(f"prometheus/rules/{rules}.yml")
+            text = plain(f"prometheus/rules/{rules}.yml") + (self._replicas(context) if rules == "services" else "")
             texts[f"{self.name}-{rules}.yml"] = (f"{_FOLDER}/rules/{rules}.yml", text)
         service = compose.Service(
             image=self.image,
@@ -84,6 +85,11 @@ class Prometheus(Service):
             volumes={f"{self.name}-data": compose.Volume()},
             configs={name: compose.Config.inline(text) for name, (_, text) in texts.items()},
         )
+
+    def _replicas(self, context: Context) -> str:
+        """A group of rules for what has several containers, to stand behind another group."""
+        several = [offer for offer in context.metrics if offer.replicas > 1]
+        return filled("prometheus/replicas.yml.j2", replicated=several)
 
     def _command(self, context: Context) -> list[str]:
         return [
