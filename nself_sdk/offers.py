@@ -37,6 +37,10 @@ def _rate(limit: object) -> str:
 RateLimit = Annotated[str, BeforeValidator(_rate)]
 
 
+#: The name of a variable of a container. Programs differ in what they take; none takes blanks or an equals sign.
+VariableName = Annotated[str, Field(pattern=r"^[^\s=]+$")]
+
+
 class Route(Model):
     """A host name that the edge answers for: ``<name>.<domain>``, or ``name`` itself when it has a dot.
 

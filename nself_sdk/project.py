@@ -16,7 +16,7 @@ from nself_sdk.environment import Environment, is_dns_label, name_of
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.hooks import Hook, Moment, known
 from nself_sdk.model import Model
-from nself_sdk.offers import Connection, Metrics, Route, Secret, Webhook
+from nself_sdk.offers import Connection, Metrics, Route, Secret, VariableName, Webhook
 
 
 class Service(Model):
@@ -40,7 +40,7 @@ class Service(Model):
     #: The Compose key.
     name: str
     #: Variables to add to the container, over the service's own. Not for secrets.
-    environment: dict[str, str] = Field(default_factory=dict)
+    environment: dict[VariableName, str] = Field(default_factory=dict)
     #: The most memory that its container may use, as Compose writes sizes.
     memory: str = "256m"
     #: The most processor time that its container may use, in cores; no limit when None.

@@ -86,6 +86,24 @@ def test_a_volume_that_a_service_uses_is_defined() -> None:
     assert found(services={"web": service(volumes=["${DATA}:/data", "/srv:/srv", "/anonymous"])}) == []
 
 
+@pytest.mark.parametrize("image", ["redis 7", "Redis:7", "redis:", "-redis", "https://ghcr.io/a/b", "redis:7;id"])
+def test_what_is_no_images_name_is_refused(image: str) -> None:
+    wanted = f"services.web.image: {image!r} is not an image's name; write it like postgres:16.4-alpine or"
+    assert [line.rpartition(" ghcr.io")[0] for line in found(services={"web": service(image=image)})] == [wanted]
+
+
+@pytest.mark.parametrize("image", ["localhost:5000/a/b_c:1", "ghcr.io/a/b.c:RELEASE.1@sha256:" + "0" * 64, "${IMAGE}"])
+def test_what_is_an_images_name_is_none(image: str) -> None:
+    assert found(services={"web": service(image=image)}) == []
+
+
+def test_a_service_has_an_image_or_something_to_build_one_from() -> None:
+    assert found(services={"web": service(image=None)}) == [
+        "services.web: has no image, and nothing to build one from; give it one of them"
+    ]
+    assert found(services={"web": service(image=None, build=Build(context="."))}) == []
+
+
 @pytest.mark.parametrize("image", ["postgres", "postgres:latest", "registry:5000/app", "ghcr.io/a/b:latest"])
 def test_a_moving_tag_is_refused_outside_dev(image: str) -> None:
     [line] = found(services={"web": service(image=image)})
@@ -170,3 +188,9 @@ def test_an_empty_file_has_no_problem() -> None:
 
 def test_every_rule_says_what_it_holds() -> None:
     assert all(rule.__doc__ for rule in RULES)
+
+
+@pytest.mark.parametrize("name", ["", "A B", "A=B", "A\nB", "A\tB"])
+def test_i36_a_variable_of_a_container_has_a_name(name: str) -> None:
+    with pytest.raises(DeclarationError, match="environment"):
+        Redis(environment={name: "x"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -45,13 +46,32 @@ def references_defined(file: ComposeFile, _: Environment) -> Iterator[Problem]:
                 yield Problem(f"services.{name}.{section}", f"{missing!r} is not defined", fix)
 
 
+def images_named(file: ComposeFile, _: Environment) -> Iterator[Problem]:
+    """What a service runs is an image's name, or built."""
+    for name, service in file.services.items():
+        image = service.image or ""
+        if not image and service.build is None:
+            yield Problem(f"services.{name}", "has no image, and nothing to build one from", "give it one of them")
+        elif image and "$" not in image and not _IMAGE.fullmatch(image):
+            fix = "write it like postgres:16.4-alpine or ghcr.io/me/api:1.2"
+            yield Problem(f"services.{name}.image", f"{image!r} is not an image's name", fix)
+
+
+# https://github.com/distribution/reference/blob/main/reference.go: [host[:port]/]path[:tag][@digest]
+_IMAGE = re.compile(
+    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:\w[\w.-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?",
+    re.ASCII,
+)
+
+
 def images_pinned(file: ComposeFile, environment: Environment) -> Iterator[Problem]:
     """An image outside dev names a version: a moving tag changes the stack behind the operator's back."""
     if environment.profile == "dev":
         return
     for name, service in file.services.items():
         image = service.image or ""
-        if not image or service.build is not None or "$" in image or "@" in image:
+        if service.build is not None or "@" in image or not _IMAGE.fullmatch(image):
             continue
         tag = image.rpartition("/")[2].partition(":")[2]
         if tag in {"", "latest"}:
@@ -129,6 +149,7 @@ def contents_not_empty(file: ComposeFile, _: Environment) -> Iterator[Problem]:
 RULES: tuple[Rule, ...] = (
     depends_on_known_services,
     references_defined,
+    images_named,
     images_pinned,
     published_once,
     domain_is_public,
