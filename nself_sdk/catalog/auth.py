@@ -37,7 +37,7 @@ _SMTP_PASSWORD = Secret(name="AUTH_SMTP_PASS", source="given")
 class Smtp(Model):
     """The mail server that Auth sends through; its password is the secret ``AUTH_SMTP_PASS``."""
 
-    host: str
+    host: str = Field(min_length=1)
     port: int = Field(default=587, ge=1, le=65535)
     user: str = ""
     #: Whom its mail is from; ``noreply@<domain>`` when left out.
@@ -84,7 +84,9 @@ class Auth(Service):
     @classmethod
     def _is_named(cls, smtp: dict[str, Any] | Smtp | None) -> dict[str, Any] | Smtp | None:
         """In env files an empty host is none, and Mailpit, which is wired by itself, is none either."""
-        return None if isinstance(smtp, dict) and smtp.get("host", "") in {"", "mailpit"} else smtp
+        if not isinstance(smtp, dict) or not smtp.keys() <= Smtp.model_fields.keys():
+            return smtp
+        return None if smtp.get("host", "") in {"", "mailpit"} else smtp
 
     def requires(self) -> tuple[type[Service], ...]:
         return (Hasura, Postgres, Nginx)

@@ -10,9 +10,9 @@ https://vite.dev/guide/build, https://nextjs.org/docs/app/api-reference/config/n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nself_sdk import compose
 from nself_sdk.catalog.nginx import Nginx
@@ -42,7 +42,11 @@ class FrontendApp(Service):
     #: Its host name; its own name when left out.
     route: str = ""
     #: The folder of its built files, in the project's folder.
-    dist: str = Field(default="", pattern=r"^([A-Za-z0-9_@-][A-Za-z0-9_.@-]*(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)*)?$")
+    dist: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9_@-][A-Za-z0-9_.@-]*(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)*)?$",
+        examples=["frontend/web/dist"],
+    )
     #: What answers a path without a file; 404 when empty.
     fallback: str = Field(default="/index.html", pattern=r"^(/[A-Za-z0-9_./-]+)?$")
     #: What serves the built files.
@@ -64,6 +68,16 @@ class FrontendApp(Service):
     ) -> None:
         fields: dict[str, Any] = {"port": port, "route": route, "dist": dist, "fallback": fallback, "image": image}
         super().__init__(name=name, memory=memory, cpus=cpus, environment=dict(environment or {}), **fields)
+
+    @model_validator(mode="after")
+    def _has_what_its_options_are_about(self) -> Self:
+        """Where no files were built nothing serves them, and nobody would miss what was said of it."""
+        usual = FrontendApp.model_construct(name=self.name)
+        about = ("fallback", "image", "memory", "cpus", "environment")
+        idle = [name for name in about if getattr(self, name) != getattr(usual, name)]
+        if idle and not self.dist:
+            raise ValueError(f"{', '.join(idle)}: of what serves its built files, and there are none; say dist too")
+        return self
 
     def requires(self) -> tuple[type[Service], ...]:
         return (Nginx,)

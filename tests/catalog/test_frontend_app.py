@@ -52,3 +52,8 @@ def test_they_can_be_left_out_of_staging() -> None:
 def test_built_files_are_inside_the_project(dist: str) -> None:
     with pytest.raises(DeclarationError, match="dist"):
         project(dist=dist)
+
+
+def test_what_is_said_of_the_server_of_files_needs_files() -> None:
+    with pytest.raises(DeclarationError, match=r"memory, environment: of what serves its built files.*say dist too"):
+        FrontendApp("web", port=3000, memory="1g", environment={"A": "b"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nself_sdk import Auth, Environment, Mailpit, Project, Smtp, render
+from nself_sdk import Auth, DeclarationError, Environment, Mailpit, Project, Smtp, render
 from nself_sdk.checks import problems
 
 SMTP = Smtp(host="smtp.example.com", user="shop", sender="shop@example.com")
@@ -39,3 +39,11 @@ def test_prod_refuses_it():
 def test_its_pages_show_sign_in_links_so_outside_dev_they_are_behind_a_login():
     logins = {env: Mailpit().routes(Environment.named(env))[0].login for env in ("dev", "staging")}
     assert logins == {"dev": "", "staging": "OPERATOR_PASSWORD"}
+
+
+@pytest.mark.parametrize("smtp", [{"hots": "smtp.example.com"}, {"host": "smtp.example.com", "prot": 25}])
+def test_a_mail_server_that_is_said_wrongly_is_not_taken_for_none(smtp: dict[str, object]) -> None:
+    with pytest.raises(DeclarationError, match="did you mean"):
+        Auth(smtp=smtp)  # type: ignore[arg-type] # as env files say it
+    with pytest.raises(DeclarationError, match=r"Smtp\.host"):
+        Smtp(host="")

@@ -14,6 +14,7 @@ from nself_sdk import (
     Auth,
     ComposeFile,
     CustomService,
+    DeclarationError,
     Environment,
     Loki,
     Mailpit,
@@ -200,3 +201,15 @@ def test_every_alert_has_a_test_that_makes_it_fire():
         tests = yaml.safe_load((RULE_TESTS / f"{name}.yml").read_text())["tests"]
         fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one.get("exp_alerts")}
         assert fired == alerts
+
+
+@pytest.mark.parametrize("retention", ["1h", "25h", "0d", "soon"])
+def test_loki_keeps_whole_days(retention: str) -> None:
+    assert Loki(retention="48h").retention == "48h"
+    with pytest.raises(DeclarationError, match=r"Loki\.retention"):
+        Loki(retention=retention)
+
+
+def test_what_is_said_of_the_bundle_would_be_said_of_nothing() -> None:
+    with pytest.raises(DeclarationError, match=r"no container of its own; say memory of one of the ten"):
+        Monitoring(memory="1g")

@@ -6,7 +6,9 @@ see, a route that fails and a certificate that is about to expire.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from nself_sdk import compose
 from nself_sdk.catalog.monitoring.alertmanager import Alertmanager
@@ -46,6 +48,12 @@ class Monitoring(Service):
     enabled_by: ClassVar[str] = "MONITORING_ENABLED"
 
     name: str = "monitoring"
+
+    @model_validator(mode="after")
+    def _is_no_container(self) -> Self:
+        if said := sorted(self.model_fields_set - {"name"}):
+            raise ValueError(f"it is no container of its own; say {', '.join(said)} of one of the ten: Prometheus(...)")
+        return self
 
     def requires(self) -> tuple[type[Service], ...]:
         return (*TEN, BlackboxExporter)

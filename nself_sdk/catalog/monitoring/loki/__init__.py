@@ -1,6 +1,6 @@
 """Loki: keeps the logs of every container, for Grafana to search.
 
-Sources: https://grafana.com/docs/loki/latest/configure/ (retention is the compactor's),
+Sources: https://grafana.com/docs/loki/latest/operations/storage/retention/ (the compactor's, a day at least),
 https://github.com/grafana/loki/pull/20590 (``loki -health`` since 3.6.5, because the image has no shell),
 https://github.com/grafana/loki/issues/20910 (a volume that belongs to another user: hence root with the one
 capability that it needs).
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nself_sdk import compose
 from nself_sdk.catalog.monitoring.texts import filled
@@ -32,6 +32,13 @@ class Loki(Service):
     #: What all containers together may send, in MiB a second: bounds the disk together with the retention.
     rate: int = Field(default=4, ge=1)
     memory: str = "512m"
+
+    @field_validator("retention")
+    @classmethod
+    def _is_whole_days(cls, retention: str) -> str:
+        if retention.endswith("h") and int(retention[:-1]) % 24:
+            raise ValueError("Loki keeps whole days, one at least; write a multiple of 24h, or days such as '7d'")
+        return retention
 
     def metrics(self, environment: Environment) -> tuple[Metrics, ...]:  # noqa: ARG002 - the same everywhere
         return (Metrics(port=3100),)
