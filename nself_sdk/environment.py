@@ -81,6 +81,13 @@ AcmeCa = Annotated[str, Field(pattern=r"^(letsencrypt|letsencrypt-staging|https:
 PublishedPort = Annotated[int, Field(ge=1, le=65535)]
 
 
+class _Variables(dict[str, str]):
+    """Variables by name; to ask for one that is not there is told as what it is, a value that somebody must give."""
+
+    def __missing__(self, name: str) -> str:
+        raise DeclarationError(Problem(name, "has no value", "write it into the environment's .env"))
+
+
 class Environment(Model):
     """What differs between places. dev, staging and prod are three values of it.
 
@@ -118,7 +125,7 @@ class Environment(Model):
     #: Who runs it: told about certificates and alerts.
     admin_email: Email = ""
     #: Everything that the env files say, for a ``stack.py`` to read. No secrets.
-    variables: dict[str, str] = Field(default_factory=dict)
+    variables: Annotated[dict[str, str], AfterValidator(_Variables)] = Field(default_factory=_Variables)
 
     @classmethod
     def named(cls, name: str, **facts: Any) -> Self:

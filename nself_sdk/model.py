@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +28,10 @@ else:
                 return super().__call__(*args, **kwargs)
             except ValidationError as error:
                 raise DeclarationError(problems_of(error, cls)) from None
+            except TypeError:
+                if found := list(_misnamed(cls, args, kwargs)):
+                    raise DeclarationError(found) from None
+                raise
 
 
 class Model(BaseModel, metaclass=_Explaining):
@@ -38,10 +43,28 @@ class Model(BaseModel, metaclass=_Explaining):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
+    if not TYPE_CHECKING:  # type checkers know already that nothing may be assigned
+
+        def __setattr__(self, name: str, value: object) -> None:
+            fix = f"make another: .replace({name}=...)"
+            raise DeclarationError(Problem(f"{type(self).__name__}.{name}", "never changes", fix))
+
     def replace(self, **changes: Any) -> Self:
         """A validated copy with other values, like `dataclasses.replace`."""
         kept = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**{**kept, **changes})
+
+
+def _misnamed(model: type[BaseModel], args: tuple[Any, ...], given: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the names in a call of a constructor that takes some of its fields without names."""
+    from inspect import Parameter, signature  # noqa: PLC0415 - only for a mistake
+
+    known = {name: parameter for name, parameter in signature(model.__init__).parameters.items() if name != "self"}
+    for name in given.keys() - known.keys():
+        yield Problem(f"{model.__name__}.{name}", "unknown key", did_you_mean(name, list(known)))
+    for name in [*known][len(args) :]:
+        if known[name].default is Parameter.empty and name not in given:
+            yield Problem(f"{model.__name__}.{name}", "Field required")
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:

@@ -117,11 +117,7 @@ class Context:
     """What a service may see of the others while it renders: the environment, and what they offer."""
 
     def __init__(
-        self,
-        project: str,
-        environment: Environment,
-        services: Iterable[Service],
-        routes: Iterable[Route] = (),
+        self, project: str, environment: Environment, services: Iterable[Service], routes: Iterable[Route] = ()
     ) -> None:
         self.project = project
         self.environment = environment
@@ -144,8 +140,7 @@ class Context:
         found = self.every(kind)
         usual = [service for service in found if service.name == _default_name(kind)]
         if len(found) > 1 and not usual:
-            names = ", ".join(service.name for service in found)
-            what = f"which one do the other services use: {names}?"
+            what = f"which one do the other services use: {', '.join(service.name for service in found)}?"
             raise DeclarationError(Problem(kind.__name__, what, f"name that one {_default_name(kind)!r}"))
         return next(iter(usual or found))
 
@@ -294,7 +289,12 @@ Declaration = Project | Callable[[Environment], Project]
 
 def declared(declaration: Declaration, environment: Environment) -> Project:
     """The project that a declaration is in that environment."""
-    return declaration if isinstance(declaration, Project) else declaration(environment)
+    made = declaration(environment) if callable(declaration) else declaration
+    if not isinstance(made, Project):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's function may return None
+        raise DeclarationError(
+            Problem("project", f"{made!r} is none", "give a Project, or a function that returns one")
+        )
+    return made
 
 
 __all__ = ["Connection", "Context", "Metrics", "Project", "Route", "Secret", "Service", "Webhook", "name_of"]

@@ -115,3 +115,11 @@ def test_a_published_port_is_a_port(port: str) -> None:
 def test_only_nginx_publishes_outside_dev() -> None:
     table = {(e.name, s): e.publishes(s) for e in (DEV, STAGING, PROD) for s in ("nginx", "postgres")}
     assert [key for key, publishes in table.items() if not publishes] == [("staging", "postgres"), ("prod", "postgres")]
+
+
+def test_a_variable_that_is_not_there_is_told_as_one() -> None:
+    says = Environment.named("prod", variables={"A": "1"}).replace(domain="example.org").variables
+    assert (says["A"], says.get("B", "2"), dict(says)) == ("1", "2", {"A": "1"})
+    for variables in (says, Environment.named("dev").variables):
+        with pytest.raises(DeclarationError, match=r"^B: has no value; write it into the environment's \.env$"):
+            _ = variables["B"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nself_sdk import CustomService
 from nself_sdk.errors import DeclarationError, Problem, UnhealthyServiceError
 from nself_sdk.model import Model, did_you_mean
 
@@ -38,6 +39,31 @@ def test_a_field_without_its_name_is_told_by_the_models_own_words() -> None:
     with pytest.raises(DeclarationError) as caught:
         Outer("x")  # type: ignore[call-arg] # that is the mistake
     assert str(caught.value) == "Outer: got 'x' without a name; name its field: Outer(field=...), of inner, name"
+
+
+def test_a_word_that_a_constructor_of_its_own_does_not_know_is_told_as_everywhere() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        CustomService("api", "fastapi-py", 8001, need=["redis"])  # type: ignore[call-arg] # that is the mistake
+    assert str(caught.value) == "CustomService.need: unknown key; did you mean 'needs'?"
+    with pytest.raises(DeclarationError) as caught:
+        CustomService("api")  # type: ignore[call-arg] # same
+    assert str(caught.value) == "CustomService.template: Field required\nCustomService.port: Field required"
+
+
+def test_another_error_of_types_stays_what_it_is() -> None:
+    class Own(Model):
+        def __init__(self, name: str) -> None:
+            raise TypeError(f"{name} is odd")
+
+    with pytest.raises(TypeError, match="x is odd"):
+        Own("x")
+
+
+def test_a_value_never_changes() -> None:
+    inner = Inner(size=1)
+    with pytest.raises(DeclarationError) as caught:
+        inner.size = 2  # type: ignore[misc] # that is the mistake
+    assert str(caught.value) == "Inner.size: never changes; make another: .replace(size=...)"
 
 
 def test_a_long_value_is_shown_only_in_part() -> None:

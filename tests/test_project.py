@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -263,10 +264,8 @@ def test_an_unknown_keyword_says_what_was_meant() -> None:
 
 
 def test_a_declared_value_cannot_be_changed_in_place() -> None:
-    from pydantic import ValidationError
-
     service = Redis()
-    with pytest.raises(ValidationError):
+    with pytest.raises(DeclarationError, match="never changes"):
         service.memory = "1g"  # type: ignore[misc] # the mistake is the point
     assert service.replace(memory="1g").memory == "1g"
 
@@ -348,3 +347,9 @@ def test_adding_asks_the_new_service_alone_what_it_requires() -> None:
     for number in range(20):
         project.add(Asked(name=f"asked-{number}"))
     assert len(asked) == 20
+
+
+@pytest.mark.parametrize("declaration", ["shop", None, lambda _: None, lambda _: "shop"])
+def test_what_is_no_project_is_told_so(declaration: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"^project: ('shop'|None) is none; give a Project, or a function"):
+        render(declaration, "dev")
