@@ -73,7 +73,13 @@ def _label(text: str) -> str:
 
 Label = Annotated[str, AfterValidator(_label)]
 #: An address as it is written in practice, or nothing.
-Email = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$")]
+Email = Annotated[
+    str,
+    Field(
+        pattern=r"^$|^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$",
+        examples=["ops@example.com"],
+    ),
+]
 #: A bare host name, lower case.
 Domain = Annotated[str, AfterValidator(_domain)]
 #: Let's Encrypt, its CA for trying things out, or the URL of another CA's ACME directory.

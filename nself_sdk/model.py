@@ -76,9 +76,21 @@ def _problem(detail: Any, model: type[BaseModel]) -> Problem:
     where = ".".join((model.__name__, *map(str, detail["loc"])))
     if detail["type"] != "extra_forbidden":
         given = "" if detail["type"] == "missing" else f" (got {_shown(detail['input'])})"
-        return Problem(where, detail["msg"].removeprefix("Value error, ") + given)
+        example = _example(detail["loc"], model) if detail["type"] == "string_pattern_mismatch" else ""
+        return Problem(where, detail["msg"].removeprefix("Value error, ") + given, example)
     *path, unknown = map(str, detail["loc"])
     return Problem(where, "unknown key", did_you_mean(unknown, list(_inner(model, path).model_fields)))
+
+
+def _example(path: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """A right value of that field, for whoever does not read patterns: what it gives as one, or its default."""
+    *outer, name = [step for step in path if isinstance(step, str)] or [""]
+    field = _inner(model, outer).model_fields.get(name)
+    if field is None or (field.is_required() and not field.examples):
+        return ""
+    usual: Any = (field.examples or [field.default])[0]
+    right = usual if isinstance(usual, str) else next(iter(usual or ()), "")
+    return f"write it like {right!r}" if right else ""
 
 
 def _inner(model: type[BaseModel], path: list[str]) -> type[BaseModel]:

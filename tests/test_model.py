@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
+from pydantic import Field
 
 from nself_sdk import CustomService
 from nself_sdk.errors import DeclarationError, Problem, UnhealthyServiceError
@@ -64,6 +67,24 @@ def test_a_value_never_changes() -> None:
     with pytest.raises(DeclarationError) as caught:
         inner.size = 2  # type: ignore[misc] # that is the mistake
     assert str(caught.value) == "Inner.size: never changes; make another: .replace(size=...)"
+
+
+class Formed(Model):
+    size: str = Field(default="5GB", pattern="^[0-9]+GB$")
+    channel: str = Field(default="", pattern="^(#.+)?$", examples=["#alerts"])
+    names: tuple[Annotated[str, Field(pattern="^[a-z]+$")], ...] = ("uploads",)
+    free: str = Field(default="", pattern="^[a-z]*$")
+
+
+def test_what_has_a_wrong_form_is_shown_a_right_one() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Formed(size="lots", channel="alerts", names=("A",), free="A")
+    assert [problem.fix for problem in caught.value.problems] == [
+        "write it like '5GB'",
+        "write it like '#alerts'",
+        "write it like 'uploads'",
+        "",
+    ]
 
 
 def test_a_long_value_is_shown_only_in_part() -> None:

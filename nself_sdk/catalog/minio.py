@@ -67,7 +67,7 @@ class Minio(Service):
     console_route: str = "minio-console"
     user: str = Field(default="minio", pattern=r"^[A-Za-z0-9_-]{3,64}$")
     buckets: Buckets = ("uploads",)
-    public_buckets: Buckets = ()
+    public_buckets: Buckets = Field(default=(), examples=["pictures"])
     region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$")
     rate_limit: RateLimit = ""
     #: The largest object that can be sent in one request, in nginx's notation; larger ones go in parts.

@@ -48,11 +48,11 @@ class Postgres(Service):
     name: str = "postgres"
     image: str = "postgres:16.15-alpine3.24"
     #: The database's name; the project's name when left out.
-    database: str = Field(default="", pattern=r"^([a-z_][a-z0-9_]{0,62})?$")
+    database: str = Field(default="", pattern=r"^([a-z_][a-z0-9_]{0,62})?$", examples=["shop"])
     #: The port of the host in dev; None publishes nothing.
     port: int | None = Field(default=5432, ge=1, le=65535)
     #: Extensions of the database, besides those that the services bring; the image must have them.
-    extensions: tuple[Extension, ...] = ()
+    extensions: tuple[Extension, ...] = Field(default=(), examples=["pg_trgm"])
     #: How many clients may be connected at once; Postgres' own default, 100, when None.
     max_connections: int | None = Field(default=None, ge=1, le=10_000)
     memory: str = "1g"

@@ -32,10 +32,10 @@ _ADDRESS = r"^[^@\s\"']+@[^@\s\"']+$"
 class AlertEmail(Model):
     """Alerts by e-mail; the mail server's password is the secret ``ALERTMANAGER_SMTP_PASSWORD``."""
 
-    to: str = Field(pattern=_ADDRESS)
-    sender: str = Field(pattern=_ADDRESS)
+    to: str = Field(pattern=_ADDRESS, examples=["ops@example.com"])
+    sender: str = Field(pattern=_ADDRESS, examples=["alerts@example.com"])
     #: The mail server.
-    host: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
+    host: str = Field(pattern=r"^[A-Za-z0-9.-]+$", examples=["smtp.example.com"])
     port: int = Field(default=587, ge=1, le=65535)
     #: The name it logs in with; it does not when empty.
     user: str = Field(default="", pattern=r"^[^\s\"']*$")
@@ -59,7 +59,7 @@ class Alertmanager(Service):
     route: str = "alertmanager"
     email: AlertEmail | None = None
     #: The channel, such as ``#alerts``.
-    slack: str = Field(default="", pattern=r"^([#@][\w.-]+)?$")
+    slack: str = Field(default="", pattern=r"^([#@][\w.-]+)?$", examples=["#alerts"])
     webhook: bool = False
     #: Remind of what is still wrong after this time.
     repeat: str = Field(default="4h", pattern=r"^[1-9][0-9]*[mhd]$")
