@@ -60,9 +60,14 @@ def differing(folder: ProjectFolder, first: str, second: str) -> list[tuple[str,
 
 
 def wrong(folder: ProjectFolder, name: str) -> Iterator[Problem]:
-    """What is wrong with an environment's files, apart from the project."""
+    """What is wrong with an environment's files; where they declare the project, with what they declare too."""
+    from nself_sdk.store import declaration  # noqa: PLC0415 - imports the whole catalog
+
     try:
-        yield from folder.file_problems(folder.environment(name))
+        environment = folder.environment(name)
+        yield from folder.file_problems(environment)
+        if not (folder.path / "stack.py").exists() and declaration.declares(folder.variables(name)):
+            folder.declared_by_variables(environment)
     except DeclarationError as error:
         yield from error.problems
     try:

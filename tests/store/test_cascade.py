@@ -183,6 +183,17 @@ def test_show_and_diff_tell_of_the_secret_that_counts(tmp_path: Path) -> None:
     assert [row[0] for row in inspection.differing(folder, "staging", "prod")] == ["A", "POSTGRES_PASSWORD"]
 
 
+def test_validate_tells_of_a_project_of_env_files_what_is_wrong_with_it(tmp_path: Path) -> None:
+    folder = written(tmp_path, env="PROJECT_NAME=a\nCS_1=\n", staging="REDIS_ENABLED=perhaps\n")
+    assert [p.where.rpartition("/")[2] for p in inspection.wrong(folder, "dev")] == [".env:2: CS_1"]
+    assert [p.where.rpartition("/")[2] for p in inspection.wrong(folder, "staging")] == [
+        ".env:1: REDIS_ENABLED",
+        ".env:2: CS_1",
+    ]
+    (tmp_path / "stack.py").write_text("")
+    assert list(inspection.wrong(folder, "staging")) == []
+
+
 def test_switch_changes_no_other_file(tmp_path: Path) -> None:
     folder = written(tmp_path, env="A=1\n", env_local="B=2\n", prod="C=3\n")
     (tmp_path / ".environments/prod/.env.secrets").write_text("S=4\n")
