@@ -104,10 +104,15 @@ def tree_of(path: Path) -> ast.Module:
 
 
 @cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(path)))
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Dotted names of everything that a file imports, also under TYPE_CHECKING and inside functions."""
     names: set[str] = set()
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -153,7 +158,7 @@ def test_only_the_outer_rooms_read_the_environment_and_the_clock() -> None:
     reads = [
         f"{path}:{node.lineno} reads {node.attr}"
         for path in FILES
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute) and room_of(path) not in OUTER.get(node.attr, {room_of(path)})
     ]
     assert reads == []
@@ -173,7 +178,7 @@ def test_functions_are_short() -> None:
     lengths = {
         f"{path.relative_to(PACKAGE)}:{node.name}": body_length(node)
         for path in FILES
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: n for name, n in lengths.items() if n > LONGEST_FUNCTION and name not in LONG_FUNCTIONS} == {}

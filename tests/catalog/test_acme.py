@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import crossplane
 import pytest
 import test_every_service as contract
-import yaml
 from rig.shell import docker
 
 from nself_sdk import ComposeFile, Environment, FrontendApp, Hasura, Monitoring, Project, RemoteSchema, Route, render
@@ -66,7 +65,7 @@ def test_the_contract_of_every_service_holds(name: str) -> None:
     file = rendered(name)
     assert problems(file, place(name, real_mail_required=False)) == ()
     assert [service for service, s in file.services.items() if s.port_mappings] == ["nginx"]
-    assert list(contract.schema().iter_errors(yaml.safe_load(file.to_yaml()))) == []
+    assert list(contract.schema().iter_errors(contract.tree(file))) == []
     assert ComposeFile.loads(file.to_yaml()).to_yaml() == file.to_yaml()
 
 
