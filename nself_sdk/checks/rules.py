@@ -50,7 +50,7 @@ def images_named(file: ComposeFile, _: Environment) -> Iterator[Problem]:
     """What a service runs is an image's name, or built."""
     for name, service in file.services.items():
         image = service.image or ""
-        if not image and service.build is None:
+        if not (image or service.build is not None or service.extends or service.provider):
             yield Problem(f"services.{name}", "has no image, and nothing to build one from", "give it one of them")
         elif image and "$" not in image and not _IMAGE.fullmatch(image):
             fix = "write it like postgres:16.4-alpine or ghcr.io/me/api:1.2"

@@ -43,5 +43,9 @@ def import_(
     """
     from nself_sdk.store import export
 
-    typer.echo(f"wrote {export.from_compose(source, opened(context).path / 'stack.py')}")
+    target = opened(context).path / "stack.py"
+    changes = export.from_compose(source, target)
+    typer.echo(f"wrote {target}, evaluated: it declares what {source} does")
+    for change in changes:
+        typer.echo(f"note: {change}")
     typer.echo(f"next: move {source} away, because nself-sdk build writes docker-compose.yml anew")

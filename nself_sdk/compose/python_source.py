@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from nself_sdk.compose.element import Element
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nself_sdk.compose.file import ComposeFile
 
 _LINE = 100
+_ENDS_OF_LINES = re.compile(r"(?<=\n)")
 _INDENT = "    "
 
 
@@ -51,13 +53,21 @@ def _expression(value: Any, level: int) -> str:
     if isinstance(value, Element):
         return _bracketed(f"{type(value).__name__}(", _arguments(value, level + 1), ")", level)
     if is_mapping(value):
-        items = [f"{key!r}: {_expression(item, level + 1)}" for key, item in value.items()]
+        items = [f"{_quoted(key)}: {_expression(item, level + 1)}" for key, item in value.items()]
         return _bracketed("{", items, "}", level)
     if is_list(value):
         return _bracketed("[", [_expression(item, level + 1) for item in value], "]", level)
+    if isinstance(value, str):
+        lines = [_quoted(line) for line in _ENDS_OF_LINES.split(value) if line]
+        return _bracketed("(", lines, ")", level, separator="") if len(lines) > 1 else _quoted(value)
     if isinstance(value, float) and repr(value) in {"inf", "-inf", "nan"}:
         return f'float("{value!r}")'
     return repr(value)
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, unless there are some in the text."""
+    return repr(text) if '"' in text else f'"{repr(text)[1:-1]}"'
 
 
 def _arguments(element: Element, level: int) -> list[str]:
@@ -70,9 +80,10 @@ def _arguments(element: Element, level: int) -> list[str]:
     return [*fields, f"**{_expression(extensions, level)}"] if extensions else fields
 
 
-def _bracketed(opening: str, items: list[str], closing: str, level: int) -> str:
+def _bracketed(opening: str, items: list[str], closing: str, level: int, separator: str = ",") -> str:
+    """On one line if it fits, else one item a line; without a separator, items are the lines of one text."""
     line = f"{opening}{', '.join(items)}{closing}"
-    if len(line) + len(_INDENT) * level <= _LINE and "\n" not in line:
+    if separator and len(line) + len(_INDENT) * level <= _LINE and "\n" not in line:
         return line
     inner = _INDENT * (level + 1)
-    return "\n".join([opening, *(f"{inner}{item}," for item in items), f"{_INDENT * level}{closing}"])
+    return "\n".join([opening, *(f"{inner}{item}{separator}" for item in items), f"{_INDENT * level}{closing}"])

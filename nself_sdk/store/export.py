@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from nself_sdk.compose import ComposeFile, names_in, to_python
+from nself_sdk.compose import ComposeFile, interpolate, names_in, to_python
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model
 from nself_sdk.project import Project, name_of
@@ -45,8 +45,11 @@ def write(folder: ProjectFolder, target: Path, form: Form | None = None) -> list
     return [*texts, *_write_variables(target, variables), *_copy_servers(folder, target)]
 
 
-def from_compose(source: Path, target: Path) -> Path:
+def from_compose(source: Path, target: Path) -> list[str]:
     """Write a ``stack.py`` that declares what a Compose file declares, as typed Python.
+
+    It is evaluated before it is written: it declares the same project, or nothing is written. Comes back with what is
+    different all the same.
 
     Raises:
         DeclarationError: the file is wrong, or ``target`` is already there.
@@ -54,12 +57,32 @@ def from_compose(source: Path, target: Path) -> Path:
     if target.exists():
         raise DeclarationError(Problem(str(target), "is already there", "move it away, or name another folder with -C"))
     file = ComposeFile.load(source)
-    name = file.name or name_of(source.resolve().parent)
+    place = source.resolve().parent
+    called = _called(file, place)
+    name = name_of(PurePath(called))
     names = _listed({"ComposeFile", *names_in(file)})
     head = f'"""The stack, imported from {source.name} by nself-sdk."""\n\nfrom nself_sdk import Project\n'
-    body = f'project = Project("{Project(name).name}").add(\n    {to_python(file, indent=1)}\n)\n'
-    envfiles.write(target, f"{head}from nself_sdk.compose import {names}\n\n{body}")
-    return target
+    body = f'project = Project("{name}").add(\n    {to_python(file, indent=1)}\n)\n'
+    text = f"{head}from nself_sdk.compose import {names}\n\n{body}"
+    declared: dict[str, Any] = {}
+    exec(text, declared)  # noqa: S102 - our own text: calls of the models, with literals
+    if [each.to_yaml() for each in declared["project"].files] != [file.to_yaml()]:
+        raise DeclarationError(Problem(str(source), "its Python declares something else", "please report this file"))
+    envfiles.write(target, text)
+    changes = {
+        f"the project is called {name!r}, no longer {called!r}: its volumes and networks are others": name != called,
+        f"relative paths start at {target.resolve().parent}, no longer at {place}": place != target.resolve().parent,
+    }
+    return [change for change, is_so in changes.items() if is_so]
+
+
+def _called(file: ComposeFile, place: Path) -> str:
+    """What Compose calls the project, as far as that can be known here."""
+    try:
+        named = interpolate(file.name or "", {}, blank=True)
+    except ValueError as error:
+        raise DeclarationError(Problem("name", str(error))) from None
+    return (named or place.name).lower()
 
 
 def _about_the_place(variables: Mapping[str, str]) -> dict[str, str]:

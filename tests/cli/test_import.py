@@ -36,7 +36,8 @@ def run(folder: Path, *arguments: str) -> str:
 def test_what_is_imported_declares_the_same(tmp_path: Path) -> None:
     source = tmp_path / "docker-compose.yml"
     source.write_text(COMPOSE)
-    assert f"wrote {tmp_path / 'stack.py'}" in run(tmp_path, "import", str(source))
+    said = run(tmp_path, "import", str(source))
+    assert said.startswith(f"wrote {tmp_path / 'stack.py'}, evaluated: it declares what {source} does\nnext: ")
     folder = ProjectFolder(tmp_path)
     project = folder.project(folder.environment("dev"))
     assert project.name == "shop"
@@ -64,3 +65,23 @@ def test_a_stack_that_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(DeclarationError, match="is already there"):
         run(tmp_path, "import", str(tmp_path / "docker-compose.yml"))
     assert (tmp_path / "stack.py").read_text() == "mine"
+
+
+def test_what_an_import_cannot_keep_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "old" / "compose.yaml"
+    source.parent.mkdir()
+    source.write_text(COMPOSE.replace("name: shop", "name: ${NAME:-My_shop}"))
+    folder = tmp_path / "new"
+    folder.mkdir()
+
+    said = run(folder, "import", str(source))
+
+    assert "note: the project is called 'my-shop', no longer 'my_shop': its volumes and networks are others\n" in said
+    assert f"note: relative paths start at {folder}, no longer at {source.parent}\n" in said
+
+
+def test_a_service_that_extends_another_may_have_its_image_from_there(tmp_path: Path) -> None:
+    source = tmp_path / "compose.yaml"
+    source.write_text("services:\n  web: {image: nginx:1.27}\n  more: {extends: web, ports: ['8080:80']}\n")
+    run(tmp_path, "import", str(source))
+    assert "wrote" in run(tmp_path, "build")

@@ -253,7 +253,7 @@ def _general(verdict: Verdict) -> str:
     """A reason without the place and the value that are this file's own."""
     reason = verdict.reason.replace(f"{verdict.path}", "").partition("; ")[0]
     reason = re.sub(r"^:\d+:\d+: |the line is: .*|'.*'|\".*\"", "", reason)
-    return re.sub(r"^(?:\S+\.)?([\w-]+)(?:\[\d+\])*: ", r"\1: ", reason)[:100]
+    return re.sub(r"^(?:\S+\.)?([\w-]+)(?:\[\d+\])*: ", r"\1: ", reason)[:140]
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from nself_sdk import compose
 
@@ -113,12 +113,20 @@ def readable(annotation: str) -> str:
     text = text.replace("Sequence[", "list of [").replace("Mapping[", "mapping of [").replace("dict[", "mapping of [")
     text = re.sub(r"\b(str)\b", "text", text)
     text = re.sub(r"\b(int)\b", "whole number", text).replace("float", "number").replace("bool", "true or false")
-    for name, words in WORDS.items():
+    for name, words in {**WORDS, **listed_values()}.items():
         text = re.sub(rf"\b{name}\b", words, text)
     text = text.replace("None", "null")
     public = {name for name in compose.__all__ if name[0].isupper()}
     text = re.sub(r"\b[A-Z]\w+\b", lambda match: _link(match[0], public), text)
     return text.replace("|", "\\|")
+
+
+@cache
+def listed_values() -> dict[str, str]:
+    """The values of each named list of values, such as ``RestartMode``."""
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("nself_sdk.compose.")]
+    lists = {name: value for module in modules for name, value in vars(module).items() if get_origin(value) is Literal}
+    return {name: " | ".join(f"`{word}`" for word in get_args(value)) for name, value in lists.items()}
 
 
 def _link(name: str, public: set[str]) -> str:
