@@ -57,27 +57,33 @@ class Plan(Model):
         """The changes that are not ``keep``."""
         return tuple(change for change in self.changes if change.kind != "keep")
 
+    @property
+    def _head(self) -> str:
+        count = f"{len(self.pending)} to change"
+        if not self.pending:
+            count = f"nothing to change, {len(self.changes)} services are as declared"
+        return f"{self.project} in {self.environment} on {self.host}: {count}"
+
     def __str__(self) -> str:
         refused = [f"  refused  {problem}" for problem in self.refusals]
         if not self.pending:
-            head = f"{self.project} on {self.host}: nothing to change, {len(self.changes)} services are as declared"
-            return "\n".join([head, *refused])
-        head = f"{self.project} in {self.environment} on {self.host}: {len(self.pending)} to change"
+            return "\n".join([self._head, *refused])
         kept = [change.service for change in self.changes if change.kind == "keep"]
         tail = [f"  keep     {', '.join(kept)}"] if kept else []
-        return "\n".join([head, *(line for change in self.pending for line in _lines(change)), *tail, *refused])
+        return "\n".join([self._head, *(line for change in self.pending for line in _lines(change)), *tail, *refused])
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{html.escape(change.service)}</td><td>{change.kind} {change.order}</td>"
-            f"<td>{change.gap:.0f} s</td>"
-            f"<td>{'<br>'.join(map(html.escape, (*change.reasons, *change.risks)))}</td></tr>"
+            f"<td>{f'about {change.gap:.0f} s' if change.gap else ''}</td>"
+            f"<td>{'<br>'.join(map(html.escape, _why_and_risks(change)))}</td></tr>"
             for change in self.changes
         )
         rows += "".join(
-            f"<tr><td colspan=4>refused: {html.escape(str(problem))}</td></tr>" for problem in self.refusals
+            f"<tr><td colspan=4><pre>refused: {html.escape(str(problem))}</pre></td></tr>" for problem in self.refusals
         )
-        return f"<table><tr><th>service</th><th>change</th><th>gap</th><th>why</th></tr>{rows}</table>"
+        caption = f"<caption>{html.escape(self._head)}</caption>"
+        return f"<table>{caption}<tr><th>service</th><th>change</th><th>gap</th><th>why</th></tr>{rows}</table>"
 
 
 @dataclass(frozen=True)
@@ -227,8 +233,12 @@ def _lines(change: Change) -> Iterator[str]:
     manner = f" {change.order}" if change.order else ""
     gap = f", away for about {change.gap:.0f} s" if change.gap else ""
     yield f"  {change.kind:<8} {change.service}{manner}{gap}"
-    for text in (*change.reasons, *(f"risk: {risk}" for risk in change.risks)):
+    for text in _why_and_risks(change):
         yield f"             {text}"
+
+
+def _why_and_risks(change: Change) -> tuple[str, ...]:
+    return (*change.reasons, *(f"risk: {risk}" for risk in change.risks))
 
 
 def sha(text: str) -> str:

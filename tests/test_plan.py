@@ -280,7 +280,7 @@ def test_a_plan_survives_json(case: Case) -> None:
 
 def test_nothing_to_do_is_one_line() -> None:
     assert str(planned(AS_DECLARED)) == (
-        "shop on ssh://deploy@shop.example.com: nothing to change, 4 services are as declared"
+        "shop in staging on ssh://deploy@shop.example.com: nothing to change, 4 services are as declared"
     )
 
 
@@ -293,6 +293,9 @@ def test_a_person_reads_what_why_and_for_how_long() -> None:
         f"             risk: {DATA}",
         "  keep     setup, api, edge",
     ]
+    read = planned(case)._repr_html_()
+    for said in ("shop in staging on ssh://deploy@shop.example.com: 1 to change", "about 8 s", f"risk: {DATA}"):
+        assert said in read
 
 
 def test_what_is_refused_is_read_survives_json_and_is_no_change() -> None:

@@ -87,7 +87,7 @@ def _service(
         return
     now, wanted = [c for c in containers if c.service == name], replicas(file.services[name])
     if len(now) != wanted:
-        what = f"{len(now)} of {wanted} containers" if now or wanted > 1 else "it has no container"
+        what = f"{len(now)} containers, the release has {wanted}" if now or wanted > 1 else "it has no container"
         yield Difference(where=name, kind="missing" if len(now) < wanted else "extra", what=what)
     for container in now:
         yield from _container(container, file, release)

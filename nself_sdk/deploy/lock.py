@@ -84,7 +84,7 @@ def _acquire(
             tell(f"taking over the lock of {_described(lock, driver.info().time)}, which shows no sign of life")
             _clear(driver, lock)
         elif time.monotonic() >= deadline:
-            hint = "wait for it with --lock-wait SECONDS"
+            hint = f"wait for it with --lock-wait SECONDS; of one that died the lock is taken over after {_DEAD:.0f} s"
             raise LockedError(f"{project} is being deployed by {_described(lock, driver.info().time)}", hint)
         else:
             if told != lock.id:

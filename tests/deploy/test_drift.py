@@ -109,7 +109,7 @@ DONE: dict[str, tuple[Callable[[FakeHost], None], list[str]]] = {
         [f"hasura: changed: {HASURA} is in the networks evil, shop_default, the release says shop_default"],
     ),
     "a text edited in place": (edited, ["nginx: changed: /etc/nginx/nginx.conf in shop-nginx-1 is not the release's"]),
-    "docker compose scale": (another("hasura"), ["hasura: extra: 2 of 1 containers"]),
+    "docker compose scale": (another("hasura"), ["hasura: extra: 2 containers, the release has 1"]),
     "a service that nobody declared": (
         another("miner"),
         ["miner: extra: shop-x-7 is of no service of the release"],
