@@ -29,6 +29,9 @@ def variables(project: Project, environment: Environment) -> dict[str, str]:
     problems = [Problem(project.name, "a Compose file cannot be said in variables", _KEEP) for _ in project.files]
     problems += [Problem(f"hooks.{moment}", "is a function", f"make it hooks/{moment}") for moment in project.hooks]
     there = {type(service).__name__ for service in project.context(environment).services}
+    problems += [
+        Problem(part.name, "no variable adds it, and nothing here brings it", _KEEP) for part in _unbrought(project)
+    ]
     found |= {k.enabled_by: "false" for name, k in kinds.all_kinds().items() if k.always and name not in there}
     numbers = dict.fromkeys(numbered.prefixes(), 0)
     parts: tuple[Service | Route, ...] = (*project.services.values(), *project.routes)
@@ -45,6 +48,14 @@ def variables(project: Project, environment: Environment) -> dict[str, str]:
     if problems:
         raise DeclarationError(problems)
     return found
+
+
+def _unbrought(project: Project) -> Iterator[Service]:
+    """Services that come only with others, and whom no other brings: Nginx, where nothing has a route."""
+    brought = {kind for service in project.services.values() for kind in service.requires()}
+    for service in project.services.values():
+        if not (type(service).enabled_by or type(service) in brought):
+            yield service
 
 
 def _service(service: Service) -> Iterator[tuple[str, str]]:

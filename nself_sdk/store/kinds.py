@@ -6,6 +6,7 @@ What a class does not say itself follows one rule: a field is set by ``<SERVICE>
 from __future__ import annotations
 
 import inspect
+import json
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
@@ -83,7 +84,7 @@ def _paths(kind: type[Service]) -> Iterator[str]:
     for name, info in kind.model_fields.items():
         if name == "name" and kind.__name__ not in numbered():
             continue
-        if _is_plain(info.annotation):
+        if _is_plain(info.annotation) or (_json_type(info.annotation) and name != "environment"):
             yield name
         elif inner := _optional(info.annotation):
             yield from (f"{name}.{field}" for field, i in inner.model_fields.items() if _is_plain(i.annotation))
@@ -95,6 +96,12 @@ def _is_plain(annotation: Any) -> bool:
     if get_origin(annotation) in {tuple, list, Union, UnionType}:
         return all(map(_is_plain, get_args(annotation)))
     return get_origin(annotation) is Literal or annotation in _PLAIN
+
+
+def _json_type(annotation: Any) -> type[Any] | None:
+    """What JSON must hold for a field that a plain text does not say: several models, or something by name."""
+    several = [kind for kind in get_args(annotation) if inspect.isclass(kind) and issubclass(kind, Model)]
+    return {tuple: list if several else None, dict: dict}.get(get_origin(annotation))
 
 
 def _optional(annotation: Any) -> type[Model] | None:
@@ -149,9 +156,15 @@ def made(kind: type[Any], fields: Mapping[str, Any], given: Mapping[str, Variabl
 
 
 def value(kind: type[Model], field: str, variable: Variable) -> Any:
-    """What a variable's text means for a field: a version is a tag, sizes are lower case, lists have commas."""
+    """What a variable's text means for a field: a version is a tag, sizes are lower case, lists have commas.
+
+    Raises:
+        DeclarationError: it is to be JSON, and is not.
+    """
     text = variable.value.strip()
     info = kind.model_fields[field]
+    if wanted := _json_type(info.annotation):
+        return _parsed(variable, wanted)
     if field == "image" and variable.name.endswith("_VERSION"):
         return f"{str(info.default).rpartition(':')[0]}:{text}"
     if field == "memory":
@@ -161,20 +174,35 @@ def value(kind: type[Model], field: str, variable: Variable) -> Any:
     return None if text.lower() == "none" else text
 
 
+def _parsed(variable: Variable, wanted: type[Any]) -> Any:
+    form = "[{...}]" if wanted is list else '{"name": ...}'
+    try:
+        found = json.loads(variable.value)
+    except json.JSONDecodeError as error:
+        fix = f"write {form} in single quotes"
+        raise DeclarationError(Problem(variable.where, f"is not JSON: {error}", fix)) from None
+    if not isinstance(found, wanted):
+        raise DeclarationError(Problem(variable.where, f"is {type(found).__name__} in JSON", f"write {form}"))
+    return found
+
+
 def text(kind: type[Model], field: str, name: str, value: Any) -> str | None:
-    """The inverse of `value`: the text that means that value; None where there is none."""
+    """The inverse of `value`: the text that means that value; None where there is none, as for what is empty."""
+    info = kind.model_fields.get(field)
     if field == "image" and name.endswith("_VERSION"):
         repository, _, tag = str(value).rpartition(":")
         return tag if repository == str(kind.model_fields[field].default).rpartition(":")[0] else None
+    if info and _json_type(info.annotation):
+        return json.dumps(value, default=lambda model: model.model_dump(exclude_defaults=True))
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
         items = cast("tuple[object, ...]", value)
         plain = all(isinstance(item, str) and "," not in item for item in items)
-        return ",".join(map(str, items)) if plain else None
+        return (",".join(map(str, items)) or None) if plain else None
     if value is None:
         return "none"
-    return str(value) if isinstance(value, str | int | float) else None
+    return (str(value) or None) if isinstance(value, str | int | float) else None
 
 
 def changed(value: Model) -> Iterator[tuple[str, Any]]:

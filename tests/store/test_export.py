@@ -30,6 +30,7 @@ project = (
 )
 """
 ENVIRONMENTS = ("dev", "staging", "prod")
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 @pytest.fixture
@@ -57,6 +58,70 @@ def test_the_round_trip_renders_equal_in_every_environment(shop: ProjectFolder, 
     wanted = rendered(shop)
     assert rendered(ProjectFolder(tmp_path / "env")) == wanted
     assert rendered(ProjectFolder(tmp_path / "python")) == wanted
+
+
+@pytest.mark.slow
+def test_the_full_stack_is_exported_whole(tmp_path: Path) -> None:
+    source = tmp_path / "shop"
+    source.mkdir()
+    (source / "stack.py").write_text((RECIPES / "full_stack.py").read_text(encoding="utf-8"), encoding="utf-8")
+    export.write(ProjectFolder(source), tmp_path / "env")
+    assert rendered(ProjectFolder(tmp_path / "env")) == rendered(ProjectFolder(source))
+
+
+HOOKED = """
+from nself_sdk import *
+
+project = Project("a").add(CustomService(
+    "orders", "fastapi-py", 8001, needs=["postgres"], jobs={"migrate": ["alembic", "upgrade", "head"]},
+    actions=[Action(name="greet", arguments={"name": "String!"}, output={"message": "String!"}, timeout=5)],
+    events=[EventTrigger(name="made", table="orders", on=("insert", "delete"))],
+))
+"""
+
+
+def test_actions_events_and_jobs_are_json_in_variables(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "stack.py").write_text(HOOKED, encoding="utf-8")
+    export.write(ProjectFolder(source), tmp_path / "env")
+    assert rendered(ProjectFolder(tmp_path / "env")) == rendered(ProjectFolder(source))
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("'[{'", "is not JSON"),
+        ("'{}'", "is dict in JSON; write [{...}]"),
+        ("'[1]'", "valid dictionary"),
+        ("""'[{"name": "greet"}]'""", "Field required"),
+        ("""'[{"name": "greet", "outptu": {}}]'""", "did you mean 'output'?"),
+    ],
+)
+def test_json_that_means_nothing_is_named_with_its_line(tmp_path: Path, said: str, problem: str) -> None:
+    (tmp_path / ".env").write_text(f"CS_1=api:fastapi-py:8001\nCS_1_ACTIONS={said}\n")
+    folder = ProjectFolder(tmp_path)
+    with pytest.raises(DeclarationError) as caught:
+        folder.project(folder.environment("dev"))
+    assert {found.where.rpartition("/")[2] for found in caught.value.problems} == {".env:2: CS_1_ACTIONS"}
+    assert any(problem in str(found) for found in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        ("Nginx(memory='1g')", "nginx"),
+        ("FrontendApp('web', dist='web/dist', fallback='')", "web.fallback"),
+        ("Minio(buckets=())", "minio.buckets"),
+    ],
+)
+def test_what_an_empty_text_or_no_variable_says_is_not_dropped_in_silence(
+    tmp_path: Path, part: str, where: str
+) -> None:
+    (tmp_path / "stack.py").write_text(f"from nself_sdk import *\nproject = Project('a').add({part})\n")
+    with pytest.raises(DeclarationError) as caught:
+        export.write(ProjectFolder(tmp_path), tmp_path / "env")
+    assert [problem.where for problem in caught.value.problems] == [where]
 
 
 def test_what_differs_between_environments_stays_different(tmp_path: Path) -> None:
