@@ -71,14 +71,12 @@ class Live:
         if progress.service:
             self._services[progress.service] = (progress.what, elapsed)
         self._step, self._last_line = progress.step, progress.what
-        name = f"{progress.step} {progress.service}".strip()
         if self._live is not None and progress.lasting:
-            self._live.console.print(f"{name}: {progress.what}", markup=False, highlight=False)
+            self._live.console.print(str(progress), markup=False, highlight=False)
         if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
-            name = f"{progress.step} {progress.service}".strip()
             # A terminal or a reader that went away must not end a deploy half-way.
             with contextlib.suppress(OSError):
-                typer.echo(f"{elapsed:7.1f} s  {name}: {progress.what}", err=True)
+                typer.echo(f"{elapsed:7.1f} s  {progress}", err=True)
 
     def _table(self) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415 - only on a terminal
@@ -201,24 +199,12 @@ def report(deployment: Deployment, done: Report, *, as_json: bool = False) -> No
         if as_json:
             typer.echo(json.dumps(done.document, indent=2))
         else:
-            _report(deployment.context, done)
+            typer.echo(str(done))
+            urls(deployment.context, as_json=False)
     for flaw in done.flaws:
         typer.echo(f"but: {flaw}", err=True)
     if done.flaws:
         raise typer.Exit(1)
-
-
-def _report(context: Context, done: Report) -> None:
-    if done.plan is not None:
-        typer.echo(str(done.plan))
-    if done.probe is not None:
-        typer.echo(f"probe: {done.probe}")
-    if done.release is not None:
-        restored = f"release {done.release.restores} is restored, " if done.release.restores else ""
-        typer.echo(f"{restored}kept as release {done.release.number}")
-    steps = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in done.steps)
-    typer.echo(f"{context.project} is healthy in {context.environment.name} after {done.seconds:.1f} s ({steps})")
-    urls(context, as_json=False)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], colour: int | None = None) -> None:

@@ -153,7 +153,7 @@ class Deployment(RunningStack):
             UnhealthyServiceError: a service did not become healthy; its last lines are in the error.
             DriverError: Docker or the host refused.
         """
-        report = Report()
+        report = self._report()
         with report.step("secrets", self._tell):
             self.folder.scaffold(self.project)
             stack = self.stack()
@@ -199,7 +199,7 @@ class Deployment(RunningStack):
             DeclarationError: the host does not keep that release.
             DriverError: Docker or the host refused. A rollback is not rolled back.
         """
-        report, stack = Report(), self.stack()
+        report, stack = self._report(), self.stack()
         message = f"rollback to {number}" if number else "rollback"
         hooks = self._hooks("rollback", message, timeout, stack)
         with self._locked(message, lock_wait), around(hooks, report, before=False):
@@ -235,6 +235,9 @@ class Deployment(RunningStack):
             secrets=secrets,
             variables=marks,
         )
+
+    def _report(self) -> Report:
+        return Report(outcome=f"{self.project.name} is healthy in {self.environment.name}")
 
     def _observe(self, stack: Stack) -> tuple[Plan, Wanted]:
         file = images.tagged(self.file, self.folder.path)

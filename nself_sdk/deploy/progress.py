@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Progress:
     service: str = ""
     raw: bool = False
     lasting: bool = False
+
+    def __str__(self) -> str:
+        return f"{' '.join(filter(None, (self.step, self.service)))}: {self.what.strip()}"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,22 @@ class Report:
     probe: ProbeReport | None = None
     #: What went wrong though all is deployed and healthy: a hook afterwards, lost requests, a missing certificate.
     flaws: list[str] = field(default_factory=list[str])
+    #: What is true now, in words.
+    outcome: str = "healthy"
+
+    def __str__(self) -> str:
+        told = [str(self.plan)] if self.plan else []
+        told += [f"probe: {self.probe}"] if self.probe else []
+        if self.release:
+            restored = f"release {self.release.restores} is restored, " if self.release.restores else ""
+            told.append(f"{restored}kept as release {self.release.number}")
+        steps = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in self.steps)
+        return "\n".join([*told, f"{self.outcome} after {self.seconds:.1f} s ({steps})"])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same, and what went wrong beside it."""
+        text = "\n".join([str(self), *(f"but: {flaw}" for flaw in self.flaws)])
+        return f"<pre>{escape(text)}</pre>"
 
     @property
     def seconds(self) -> float:
