@@ -1,16 +1,41 @@
 """What Hasura calls: Actions and Event Triggers. Without WEBHOOK_SECRET there are no such routes."""
 
 import logging
+from collections.abc import Callable, Coroutine
 from hmac import compare_digest
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from app.settings import Settings
 
 log = logging.getLogger("app.hasura")
+
+
+class Told(APIRoute):
+    """A route whose refusals have the form that Hasura passes on to its caller: 4xx with a `message`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the route's handler, its refusals put into that form."""
+        handler = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except HTTPException as error:
+                return JSONResponse({"message": error.detail}, error.status_code)
+            except RequestValidationError as error:
+                wrong = "; ".join(
+                    f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+                )
+                return JSONResponse({"message": wrong}, HTTPStatus.BAD_REQUEST)
+
+        return told
 
 
 class Name(BaseModel):
@@ -54,11 +79,13 @@ def router(settings: Settings) -> APIRouter:
         if not compare_digest(x_webhook_secret.encode(), wanted):
             raise HTTPException(HTTPStatus.UNAUTHORIZED, "wrong webhook secret")
 
-    routes = APIRouter(prefix="/hasura", dependencies=[Depends(checked)], include_in_schema=False)
+    routes = APIRouter(
+        prefix="/hasura", route_class=Told, dependencies=[Depends(checked)], include_in_schema=False
+    )
 
     @routes.post("/actions/greet")
     async def greet(call: ActionCall) -> Message:
-        """Answer with the fields of the output type, or with 4xx to refuse."""
+        """Answer with the fields of the output type, or raise HTTPException(400, "why") to refuse."""
         return Message(message=f"Hello, {call.input.name}.")
 
     @routes.post("/events/{trigger}", status_code=HTTPStatus.NO_CONTENT)

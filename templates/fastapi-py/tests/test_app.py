@@ -132,7 +132,10 @@ def hasura(secret: str | None, path: str, body: object, shown: str) -> Response:
 
 def test_hasura_is_answered_when_it_shows_the_secret_and_only_then() -> None:
     body = {"input": {"name": "Ada"}}
-    assert hasura("hush", "actions/greet", body, "guess").status_code == 401
+    refused = hasura("hush", "actions/greet", body, "guess")
+    assert (refused.status_code, refused.json()) == (401, {"message": "wrong webhook secret"})
+    wrong = hasura("hush", "actions/greet", {"input": {}}, "hush")
+    assert (wrong.status_code, wrong.json()) == (400, {"message": "body.input.name: Field required"})
     answer = hasura("hush", "actions/greet", body, "hush")
     assert (answer.status_code, answer.json()) == (200, {"message": "Hello, Ada."})
 
