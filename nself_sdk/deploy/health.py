@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -17,6 +17,8 @@ WELL = frozenset({"healthy", "none"})
 Runs = dict[tuple[str, datetime | None], float]
 Verdict = Literal["waiting", "healthy", "failed"]
 
+#: What Docker says of a container that it does not start again.
+_ENDED = {"exited", "dead"}
 #: A container that was restarted this often does not get well by itself.
 _RESTARTS = 3
 #: Seconds that a container without a health check must run before it counts as healthy.
@@ -43,6 +45,17 @@ def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHe
     return tuple(_service(name, by_service.get(name, []), is_job=name in done) for name in file.services)
 
 
+def later(states: Iterable[ServiceHealth], file: ComposeFile) -> tuple[ServiceHealth, ...]:
+    """The verdicts for who looks when no deploy is under way: a job without a container is nothing to wait for."""
+    done = jobs(file)
+    return tuple(
+        replace(state, verdict="healthy", reason="no container is left")
+        if state.service in done and state.container is None
+        else state
+        for state in states
+    )
+
+
 def service(name: str, containers: list[Container], file: ComposeFile) -> ServiceHealth:
     """The verdict on one service of the file, from its containers."""
     return _service(name, containers, is_job=name in jobs(file))
@@ -52,6 +65,12 @@ def ready(containers: Iterable[Container]) -> list[Container]:
     """Those that may get requests: the ones that are well; all that run, if none is."""
     running = [container for container in containers if container.running]
     return [container for container in running if container.health in WELL] or running
+
+
+def ended(file: ComposeFile, containers: Iterable[Container], services: Collection[str]) -> ServiceHealth | None:
+    """One of the services that ended and that nothing starts again: who waits for the others waits in vain."""
+    judged = [state for state in judge(file, containers) if state.service in services and state.verdict == "failed"]
+    return next((state for state in judged if state.container and state.container.state in _ENDED), None)
 
 
 def note(containers: Iterable[Container], seen: Runs, now: float) -> None:
@@ -88,7 +107,7 @@ def _job(container: Container) -> tuple[Verdict, str]:
 
 
 def _server(container: Container) -> tuple[Verdict, str]:
-    if container.state in {"exited", "dead"}:
+    if container.state in _ENDED:
         return "failed", _exit(container)
     if container.restart_count >= _RESTARTS and container.health != "healthy":
         return "failed", f"restarted {container.restart_count} times; {_exit(container)}"

@@ -96,7 +96,8 @@ def around(hooks: Hooks, report: Report, *, before: bool = True) -> Generator[No
             _ask(hooks)
         yield
     except BaseException as error:
-        failure = hooks.redaction(str(error) or type(error).__name__).replace("\0", "")
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        failure = hooks.redaction(what).replace("\0", "")
         if wrong := hooks.run("on-failure", NSELF_ERROR=failure[:_LONGEST_ERROR]):
             hooks.tell(Progress("on-failure", f"went wrong itself: {wrong}"))
         raise

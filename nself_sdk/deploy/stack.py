@@ -45,7 +45,7 @@ class RunningStack:
 
     def status(self) -> tuple[ServiceHealth, ...]:
         """Every declared service and how it is. Who fetches certificates is well if each host has one."""
-        states = health.judge(self.file, self.driver.containers(self.project.name))
+        states = health.later(health.judge(self.file, self.driver.containers(self.project.name)), self.file)
         return certificates.judged(states, certificates.fetcher(self.file), self.certificates())
 
     def certificates(self) -> tuple[Certificate, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nself_sdk.compose import ComposeFile, DependsOn, Service
-from nself_sdk.deploy.health import jobs, judge
+from nself_sdk.deploy.health import ended, jobs, judge, later
 from nself_sdk.docker import Container
 
 COMPLETED = {"job": DependsOn(condition="service_completed_successfully")}
@@ -67,6 +67,15 @@ def test_a_server_is_judged_by_what_docker_says(said: dict[str, Any], expected: 
     assert reason in found[1]
 
 
+def test_a_job_without_a_container_is_nothing_that_status_waits_for() -> None:
+    def verdicts(*containers: Container) -> dict[str, str]:
+        return {state.service: state.verdict for state in later(judge(FILE, containers), FILE)}
+
+    assert verdicts(container("web")) == {"job": "healthy", "web": "healthy"}
+    assert verdicts() == {"job": "healthy", "web": "waiting"}
+    assert verdicts(container("job", state="exited", exit_code=1), container("web"))["job"] == "failed"
+
+
 @pytest.mark.parametrize(("said", "expected", "reason"), JOBS, ids=str)
 def test_a_job_is_judged_by_how_it_ended(said: dict[str, Any], expected: str, reason: str) -> None:
     assert verdict("job", container("job", **said)) == (expected, reason)
@@ -92,3 +101,19 @@ def test_every_service_of_the_file_is_judged_and_no_other() -> None:
 
 def test_a_job_is_what_another_service_waits_to_complete() -> None:
     assert jobs(FILE) == {"job"}
+
+
+@pytest.mark.parametrize(
+    ("said", "who"),
+    [
+        ({"state": "exited", "exit_code": 1}, "web"),
+        ({"state": "restarting", "restart_count": 9}, None),
+        ({"health": "unhealthy"}, None),
+        ({"health": "healthy"}, None),
+    ],
+)
+def test_only_what_nothing_starts_again_ends_the_wait_for_the_others(said: dict[str, Any], who: str | None) -> None:
+    done = container("job", state="exited", exit_code=0)
+    found = ended(FILE, [done, container("web", **said)], ["job", "web"])
+    assert (found.service if found else None) == who
+    assert ended(FILE, [done, container("web", **said)], ["job"]) is None
