@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nself_sdk.compose import ComposeFile
@@ -104,9 +105,18 @@ class ProjectFolder:
             fix = "make one with: nself-sdk init, or name the project's folder with -C"
             raise DeclarationError(Problem(str(self.path), "has no stack.py", fix))
         reading = declaration.read(variables, environment)
-        if reading.not_honoured:
-            warnings.warn(self._not_honoured(reading.not_honoured), NotHonouredWarning, stacklevel=2)
+        if left := (*reading.not_honoured, *self._unused_secrets(reading.project.context(environment))):
+            warnings.warn(self._not_honoured(left), NotHonouredWarning, stacklevel=2)
         return reading.project.in_folder(self.path)
+
+    def _unused_secrets(self, context: Context) -> Iterator[Variable]:
+        """What the environment's file of secrets holds under names that nothing here has."""
+        from nself_sdk.store import kinds  # noqa: PLC0415 - imports the whole catalog
+
+        path = self.home(context.environment.name) / ".env.secrets"
+        with suppress(SecretError):  # it is told of where the secrets are used
+            known = kinds.secret_names() | {secret.name for secret in context.secrets}
+            yield from (v for name, v in sorted(secrets.located(path).items()) if name not in known)
 
     def home(self, environment: str) -> Path:
         """The folder of an environment's files."""
@@ -223,7 +233,7 @@ class ProjectFolder:
 
     def _not_honoured(self, variables: tuple[Variable, ...]) -> str:
         named = ", ".join(f"{v.name} ({_shown(v.file, self.path)}:{v.line})" for v in variables)
-        secret = any(envfiles.is_secret(variable.name) for variable in variables)
+        secret = any(envfiles.is_secret(v.name) and v.file.name != ".env.secrets" for v in variables)
         where = "; secrets belong into .environments/<env>/.env.secrets" if secret else ""
         return f"not honoured, of the env files: {named}{where}"
 

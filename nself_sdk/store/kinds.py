@@ -21,6 +21,7 @@ from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, Problem
 from nself_sdk.model import Model, did_you_mean
 from nself_sdk.project import Service
+from nself_sdk.store import secrets
 from nself_sdk.store.envfiles import Variable
 from nself_sdk.store.facts import blamed
 
@@ -114,6 +115,13 @@ def understood() -> frozenset[str]:
     """Every variable that adds or shapes a service of the catalog, whether or not it is in a project."""
     found = [kind for name, kind in all_kinds().items() if name not in numbered()]
     return frozenset({kind.enabled_by for kind in found} | {n for kind in found for n in variables(kind)}) - {""}
+
+
+@cache
+def secret_names() -> frozenset[str]:
+    """What the catalog's services call their secrets; a name that is there for one that was left out is no mistake."""
+    whole = [kind for name, kind in all_kinds().items() if name not in numbered()]
+    return frozenset({secret.name for kind in whole for secret in kind().secrets()} | {secrets.FINGERPRINT_KEY.name})
 
 
 def is_handed_on(name: str) -> bool:

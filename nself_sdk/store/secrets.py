@@ -24,7 +24,8 @@ _ALPHABETS = {"alphanumeric": string.ascii_letters + string.digits, "hexadecimal
 _SAFE = re.compile(r"[A-Za-z0-9_.~-]+")
 #: From this default length on a secret is a key: HS256 wants 32 bytes at least (RFC 7518, 3.2), also in dev.
 _KEY = 64
-_FINGERPRINT_KEY = Secret(name="FINGERPRINT_KEY")
+#: What fingerprints are keyed with.
+FINGERPRINT_KEY = Secret(name="FINGERPRINT_KEY")
 
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
 MASK = "********"
@@ -44,7 +45,7 @@ def ensure(
     Raises:
         SecretError: with everything that is wrong: not given, weak, a placeholder, the file is not private.
     """
-    wanted = [*wanted, _FINGERPRINT_KEY]
+    wanted = [*wanted, FINGERPRINT_KEY]
     if found := problems(path, wanted, weak_allowed=weak_allowed, others=others or {}):
         raise SecretError("\n".join(map(str, found)))
     generate(path, wanted)
@@ -56,7 +57,7 @@ def generate(path: Path, wanted: Iterable[Secret]) -> list[str]:
     """Write a strong value for each secret that has none and need not be given; the names of those made."""
     with _locked(path):
         present = _read(path)
-        asked = {s.name: s for s in (*wanted, _FINGERPRINT_KEY)}.values()
+        asked = {s.name: s for s in (*wanted, FINGERPRINT_KEY)}.values()
         missing = [s for s in asked if s.source == "generated" and not present.get(s.name)]
         made = {secret.name: _generated(secret) for secret in missing}
         if made:
@@ -122,11 +123,11 @@ def masked(name: str, value: str) -> str:
 
 def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
     """Twelve hexadecimal digits for each value, keyed: equal when equal, and no help in guessing it."""
-    key = values[_FINGERPRINT_KEY.name].encode()
+    key = values[FINGERPRINT_KEY.name].encode()
     return {
         name: hmac.new(key, f"{name}={value}".encode(), hashlib.sha256).hexdigest()[:12]
         for name, value in values.items()
-        if name != _FINGERPRINT_KEY.name
+        if name != FINGERPRINT_KEY.name
     }
 
 

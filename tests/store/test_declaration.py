@@ -28,7 +28,7 @@ from nself_sdk import (
     render,
 )
 from nself_sdk.errors import DeclarationError
-from nself_sdk.store import ProjectFolder
+from nself_sdk.store import ProjectFolder, envfiles
 from nself_sdk.store.folder import NotHonouredWarning
 
 DEMO = """\
@@ -159,6 +159,20 @@ def test_one_warning_names_all_that_is_not_honoured_and_where(tmp_path: Path) ->
             "secrets belong into .environments/<env>/.env.secrets"
         )
     ]
+
+
+def test_a_secret_that_nothing_here_has_is_named_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROJECT_NAME=a\nCS_1=api2:fastapi-py:8001\nCS_1_NEEDS=postgres\n")
+    # MinIO is not there, and may be again; the others are the old system's words.
+    known = "POSTGRES_PASSWORD=x\nMINIO_ROOT_PASSWORD=x\nAPI2_DB_PASSWORD=x\nFINGERPRINT_KEY=x\nTLS_PRIVATE_KEY=x\n"
+    text = f"{known}JWT_SECRET=hunter2\nCOOKIE_SECRET=hunter2\n"
+    envfiles.write_private(tmp_path / ".environments/staging/.env.secrets", text)
+    folder = ProjectFolder(tmp_path)
+    with pytest.warns(NotHonouredWarning) as caught:
+        folder.project(folder.environment("staging"))
+    [message] = [str(warning.message) for warning in caught]
+    place = ".environments/staging/.env.secrets"
+    assert message == f"not honoured, of the env files: COOKIE_SECRET ({place}:7), JWT_SECRET ({place}:6)"
 
 
 def test_cs_lines_have_comments_gaps_hyphens_and_underscores(tmp_path: Path) -> None:
