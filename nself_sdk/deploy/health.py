@@ -110,7 +110,8 @@ def _server(container: Container) -> tuple[Verdict, str]:
     if container.state in _ENDED:
         return "failed", _exit(container)
     if container.restart_count >= _RESTARTS and container.health != "healthy":
-        return "failed", f"restarted {container.restart_count} times; {_exit(container)}"
+        last = f"; {_exit(container)}" if container.exit_code is not None else ""
+        return "failed", f"restarted {container.restart_count} times{last}"
     if container.health == "unhealthy":
         restarts = f" after {container.restart_count} restarts" if container.restart_count else ""
         return "failed", f"its health check fails{restarts}"

@@ -67,6 +67,11 @@ def test_a_server_is_judged_by_what_docker_says(said: dict[str, Any], expected: 
     assert reason in found[1]
 
 
+def test_what_runs_again_has_no_exit_code_to_tell() -> None:
+    again = container("web", restart_count=3, health="starting", exit_code=None)
+    assert verdict("web", again) == ("failed", "restarted 3 times")
+
+
 def test_a_job_without_a_container_is_nothing_that_status_waits_for() -> None:
     def verdicts(*containers: Container) -> dict[str, str]:
         return {state.service: state.verdict for state in later(judge(FILE, containers), FILE)}
