@@ -5,6 +5,7 @@ Knows nothing of the Compose Specification. Values come straight from the parser
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 DEEPEST = 64
 """Levels of nesting."""
+
+_MOST_READ_AGAIN = 2 * 1024 * 1024  # characters, so that no text keeps the parser busy
+_COMMENTS = re.compile(r"^ *#.*\n(?:[ \t]*(?:#.*)?\n)*[ \t]*#", re.MULTILINE)
 
 _MERGE = CORE + "merge"
 _COMPOSE_TAGS = frozenset({"!reset", "!override"})
@@ -61,14 +65,25 @@ def read(text: str, name: str = "", largest: int = LARGEST_FILE) -> Document:
         DeclarationError: it is not YAML, or more than the limits allow.
     """
     check_size(len(text), name, largest)
+    attempts = 1 + _MOST_READ_AGAIN // (len(text) + 1)
+    while True:
+        try:
+            return _document(text, name, largest)
+        except yaml.MarkedYAMLError as error:
+            mended = _without_tabs(text, error.problem_mark)
+            attempts -= 1
+            if mended == text or not attempts:
+                raise DeclarationError(_syntax_problem(error, text, name)) from None
+        text = mended
+
+
+def _document(text: str, name: str, largest: int) -> Document:
     try:
         reader = _Reader(text, largest)
         document = reader.document()
     except _RefusedError as refused:
         problem = Problem(_place(name, refused.mark), refused.what, refused.fix)
         raise DeclarationError(problem) from None
-    except yaml.MarkedYAMLError as error:
-        raise DeclarationError(_syntax_problem(error, text, name)) from None
     except yaml.reader.ReaderError as error:
         before = text.encode()[: error.position].decode(errors="ignore")
         raise DeclarationError(_character_problem(text, before, name)) from None
@@ -77,6 +92,19 @@ def read(text: str, name: str = "", largest: int = LARGEST_FILE) -> Document:
     if reader.duplicates:
         raise DeclarationError(_duplicate_problems(reader.duplicates, text, name))
     return document
+
+
+def _without_tabs(text: str, mark: Any) -> str:
+    """The text without the tabs in the line at ``mark``, if it belongs to comments that begin with one without tabs.
+
+    Compose's parser goes over such lines, the one in C does not. Elsewhere Compose refuses tabs, too.
+    """
+    start = text.rfind("\n", 0, mark.index) + 1 if mark else 0
+    for run in _COMMENTS.finditer(text):
+        if run.start() < start < run.end():
+            line = text[start:].partition("\n")[0]
+            return text[:start] + line.replace("\t", " ") + text[start + len(line) :]
+    return text
 
 
 def _place(name: str, mark: Any) -> str:
@@ -187,7 +215,7 @@ class _Reader:
         while type(key_event := self.next()) is not yaml.MappingEndEvent:
             key = self.key(key_event)
             self.path.append(key)
-            if key in found:
+            if key in found or (key == "<<" and merged):
                 self.duplicates.append(((*self.path,), key_event.start_mark))
             value = self.value(self.next())
             self.path.pop()

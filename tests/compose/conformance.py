@@ -57,7 +57,9 @@ ACCEPTED_BECAUSE = (
     (r"remote resource|git (?:repository|clone)|oci", "reads from the network"),
     (_RULES, "a rule between attributes, or a bound of a number, which only Compose checks"),
     (r"^panic", "Compose itself breaks down"),
-    (r"time\.Time|NaN|Inf|float64", "a date or a number stands without quotes where Compose wants a text"),
+    (r"invalid interpolation format", "a '$' that begins no variable, which is seen when variables are filled in"),
+    (r"yaml: ", "Compose's parser does not read all of YAML 1.2"),
+    (r"time\.(Time|Date)|NaN|Inf|float64", "a date or a number stands without quotes where Compose wants a text"),
 )
 # The same for a file that has variables, which are all empty here.
 EMPTY_BECAUSE = (
@@ -145,7 +147,7 @@ def _run(command: tuple[str, ...], text: str, variables: Mapping[str, str]) -> s
 
 def _complaint(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip() and "level=warning" not in line]
-    return next((line for line in lines if line.startswith("panic:")), lines[-1] if lines else "")
+    return next((line for line in lines if line.startswith("panic:")), " ".join(lines))
 
 
 def examine(path: Path) -> Verdict:

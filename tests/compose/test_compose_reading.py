@@ -77,6 +77,8 @@ REFUSED = {
     "services: {a: *nowhere}\n": "unknown alias 'nowhere'",
     "services: {a: {image: b, environment: {8080: x}}}\n": "the key '8080' is not a text",
     "services: {a: {image: b, <<: c}}\n": "'<<' takes a mapping",
+    "x-a: &a {tty: true}\nservices:\n  a:\n    <<: *a\n    <<: *a\n": "file.yml:5:5: services.a.<<: duplicate key '<<'",
+    "services:\n  a:\n    tty: true # b\n\t# c\n": "YAML does not allow tabs for indentation",
     "services: {a: {restrat: always}}\n": "services.a.restrat: unknown key; did you mean 'restart'?",
     "services: {a: {image: 5}}\n": "file.yml:1:16: services.a.image: expected a text, got 5",
     "services: {a: {image: null}}\n": "services.a.image: expected a text, got nothing (null)",
@@ -110,6 +112,12 @@ def test_what_is_wrong_is_refused_with_its_place(text: str) -> None:
 
     assert REFUSED[text] in str(caught.value)
     assert "file.yml" in str(caught.value)
+
+
+def test_tabs_before_comments_below_a_comment_mean_nothing() -> None:
+    lines = ["a:", "  # é", "", "\t# c", " \t# d", "  b: |", "    # e", "    \t# f", "  # g", "\t# h", "  c: true", ""]
+
+    assert read("\n".join(lines)).value == {"a": {"b": "# e\n\t# f\n", "c": True}}
 
 
 def test_all_problems_come_at_once() -> None:
