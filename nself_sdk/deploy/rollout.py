@@ -58,7 +58,7 @@ class Rollout:
         """
         try:
             self._hold([change.service for change in changes if change.order == "start-first"])
-            for is_new, some in groupby(changes, key=_is_new):
+            for is_new, some in groupby(changes, key=lambda change: change.kind == "create"):
                 if is_new:
                     self.create([change.service for change in some])
                 else:
@@ -113,7 +113,7 @@ class Rollout:
                 self._healthy(service)
                 self._tell_anew(service)
         for service in services:
-            self._healthy(service)
+            self._healthy(service, beside=services)
 
     def _create(self, services: Sequence[str]) -> None:
         try:
@@ -254,14 +254,18 @@ class Rollout:
         command = ("up", "--detach", "--no-build", *options, service)
         self.driver.compose(self.stack, *command, on_line=self._line, timeout=self.timeout + _MARGIN)
 
-    def _healthy(self, service: str, except_for: AbstractSet[str] = frozenset()) -> list[Container]:
-        """Wait for the service's containers, those known before left out."""
+    def _healthy(
+        self, service: str, except_for: AbstractSet[str] = frozenset(), beside: Sequence[str] = ()
+    ) -> list[Container]:
+        """Wait for the service's containers, those known before left out; not beside one that ended for good."""
         deadline = time.monotonic() + self.timeout
         while True:
             containers = [c for c in self._containers(service) if c.id not in except_for]
             state = health.service(service, containers, self.file)
             if state.verdict == "healthy" and health.lasting(containers, self._seen, time.monotonic()):
                 return containers
+            if beside:
+                state = health.ended(self.file, self.driver.containers(self.stack.project), beside) or state
             if state.verdict == "failed":
                 raise self._failure(state, state.reason)
             if time.monotonic() > deadline:
@@ -293,7 +297,3 @@ class Rollout:
 
     def _say(self, service: str, what: str, *, lasting: bool = False) -> None:
         self.tell(Progress("start", what, service, lasting=lasting))
-
-
-def _is_new(change: Change) -> bool:
-    return change.kind == "create"

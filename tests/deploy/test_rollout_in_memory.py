@@ -246,3 +246,11 @@ def test_what_failed_and_had_to_make_room_is_not_said_to_be_kept(
         Deployment(shop, STAGING, tmp_path, driver=host).deploy()
     said = "release 1 serves again; the failed container made room, and these are its last lines; correct it and deploy"
     assert failed.value.hint.startswith(said)
+
+
+def test_who_waits_for_one_service_is_told_at_once_of_another_that_ended(tmp_path: Path) -> None:
+    host = FakeHost()
+    odd = {"hasura": {"health": "starting"}, "nginx": {"state": "exited", "health": "none", "exit_code": 3}}
+    host.answer("containers", lambda _: tuple(replace(c, **odd.get(c.service, {})) for c in host.made.values()))
+    with pytest.raises(UnhealthyServiceError, match="nginx: exited with code 3"):
+        deployment(host, tmp_path).deploy(timeout=2)
