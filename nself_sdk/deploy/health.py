@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -43,6 +43,17 @@ def judge(file: ComposeFile, containers: Iterable[Container]) -> tuple[ServiceHe
             by_service.setdefault(container.service, []).append(container)
     done = jobs(file)
     return tuple(_service(name, by_service.get(name, []), is_job=name in done) for name in file.services)
+
+
+def later(states: Iterable[ServiceHealth], file: ComposeFile) -> tuple[ServiceHealth, ...]:
+    """The verdicts for who looks when no deploy is under way: a job without a container is nothing to wait for."""
+    done = jobs(file)
+    return tuple(
+        replace(state, verdict="healthy", reason="no container is left")
+        if state.service in done and state.container is None
+        else state
+        for state in states
+    )
 
 
 def service(name: str, containers: list[Container], file: ComposeFile) -> ServiceHealth:
@@ -99,7 +110,8 @@ def _server(container: Container) -> tuple[Verdict, str]:
     if container.state in _ENDED:
         return "failed", _exit(container)
     if container.restart_count >= _RESTARTS and container.health != "healthy":
-        return "failed", f"restarted {container.restart_count} times; {_exit(container)}"
+        last = f"; {_exit(container)}" if container.exit_code is not None else ""
+        return "failed", f"restarted {container.restart_count} times{last}"
     if container.health == "unhealthy":
         restarts = f" after {container.restart_count} restarts" if container.restart_count else ""
         return "failed", f"its health check fails{restarts}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nself_sdk.compose import ComposeFile, DependsOn, Service
-from nself_sdk.deploy.health import ended, jobs, judge
+from nself_sdk.deploy.health import ended, jobs, judge, later
 from nself_sdk.docker import Container
 
 COMPLETED = {"job": DependsOn(condition="service_completed_successfully")}
@@ -65,6 +65,20 @@ def test_a_server_is_judged_by_what_docker_says(said: dict[str, Any], expected: 
     found = verdict("web", container("web", **said))
     assert found[0] == expected
     assert reason in found[1]
+
+
+def test_what_runs_again_has_no_exit_code_to_tell() -> None:
+    again = container("web", restart_count=3, health="starting", exit_code=None)
+    assert verdict("web", again) == ("failed", "restarted 3 times")
+
+
+def test_a_job_without_a_container_is_nothing_that_status_waits_for() -> None:
+    def verdicts(*containers: Container) -> dict[str, str]:
+        return {state.service: state.verdict for state in later(judge(FILE, containers), FILE)}
+
+    assert verdicts(container("web")) == {"job": "healthy", "web": "healthy"}
+    assert verdicts() == {"job": "healthy", "web": "waiting"}
+    assert verdicts(container("job", state="exited", exit_code=1), container("web"))["job"] == "failed"
 
 
 @pytest.mark.parametrize(("said", "expected", "reason"), JOBS, ids=str)
