@@ -209,6 +209,26 @@ class Container(Element):
         return views.label_map(self.labels)
 
     @property
+    def env_files(self) -> list[EnvFile]:
+        """Its files of variables, each in long syntax."""
+        return views.env_files(self.env_file)
+
+    @property
+    def extra_host_map(self) -> dict[str, list[str]]:
+        """Host name to its addresses, for all that is added to ``/etc/hosts``."""
+        return views.extra_host_map(self.extra_hosts)
+
+    @property
+    def device_mappings(self) -> list[Device]:
+        """The devices that it sees, each in long syntax."""
+        return views.device_mappings(self.devices)
+
+    @property
+    def ulimit_map(self) -> dict[str, Ulimit]:
+        """Name of each of its limits, and both values."""
+        return views.ulimit_map(self.ulimits)
+
+    @property
     def volume_mounts(self) -> list[ServiceVolume]:
         """What it mounts, each in long syntax."""
         return views.volume_mounts(self.volumes)

@@ -131,6 +131,11 @@ class Workload(Container):
     """Give it a terminal."""
 
     @property
+    def build_settings(self) -> Build | None:
+        """How its image is built, in long syntax."""
+        return Build(context=self.build) if isinstance(self.build, str) else self.build
+
+    @property
     def port_mappings(self) -> list[Port]:
         """Its published ports, each in long syntax."""
         return views.port_mappings(self.ports)

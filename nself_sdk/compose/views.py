@@ -8,15 +8,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nself_sdk.compose.mounts import BindOptions, ServiceConfig, ServiceSecret, ServiceVolume, VolumeOptions
+from nself_sdk.compose.mounts import (
+    BindOptions,
+    Device,
+    EnvFile,
+    ServiceConfig,
+    ServiceSecret,
+    ServiceVolume,
+    VolumeOptions,
+)
 from nself_sdk.compose.networks import ServiceNetwork
 from nself_sdk.compose.ports import Port
+from nself_sdk.compose.resources import Ulimit
 from nself_sdk.compose.tree import scalar_text, split_outside_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from nself_sdk.compose.values import ListOrMap, Scalar, TextOrNumber
+    from nself_sdk.compose.build import ExtraHosts
+    from nself_sdk.compose.values import Integer, ListOrMap, Scalar, TextOrNumber
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 _PROPAGATIONS = frozenset({"shared", "slave", "private", "rshared", "rslave", "rprivate"})
@@ -140,3 +150,37 @@ def network_map(
         joined: dict[str, ServiceNetwork | None] = written
         return {name: how or ServiceNetwork() for name, how in joined.items()}
     return {name: ServiceNetwork() for name in written or ()}
+
+
+def env_files(written: str | Sequence[str | EnvFile] | None) -> list[EnvFile]:
+    """One `EnvFile` for each file of variables."""
+    files = [written] if isinstance(written, str) else written or ()
+    return [file if isinstance(file, EnvFile) else EnvFile(path=file, required=True) for file in files]
+
+
+def device_mappings(written: Sequence[str | Device] | None) -> list[Device]:
+    """One `Device` for each device."""
+    return [item if isinstance(item, Device) else _device(item) for item in written or ()]
+
+
+def _device(text: str) -> Device:
+    source, *rest = split_outside_variables(text, ":")
+    return Device(source=source, target=rest[0] if rest else source, permissions=rest[1] if rest[1:] else "rwm")
+
+
+def ulimit_map(written: Mapping[str, Integer | Ulimit] | None) -> dict[str, Ulimit]:
+    """Name of each limit, and both its values."""
+    limits = (written or {}).items()
+    return {name: limit if isinstance(limit, Ulimit) else Ulimit(soft=limit, hard=limit) for name, limit in limits}
+
+
+def extra_host_map(written: ExtraHosts | None) -> dict[str, list[str]]:
+    """Host name to its addresses."""
+    if isinstance(written, dict):
+        hosts: dict[str, str | Sequence[str]] = written
+        return {host: [value] if isinstance(value, str) else [*value] for host, value in hosts.items()}
+    found: dict[str, list[str]] = {}
+    for item in written or ():
+        host, _, address = item.partition("=" if "=" in item else ":")
+        found.setdefault(host, []).append(address.removeprefix("[").removesuffix("]"))
+    return found

@@ -7,7 +7,19 @@ from datetime import timedelta
 import pytest
 
 from nself_sdk import compose
-from nself_sdk.compose import ComposeFile, Config, DependsOn, Healthcheck, Port, Service, ServiceVolume, Volume
+from nself_sdk.compose import (
+    Build,
+    ComposeFile,
+    Config,
+    DependsOn,
+    EnvFile,
+    Healthcheck,
+    Port,
+    Service,
+    ServiceVolume,
+    Ulimit,
+    Volume,
+)
 from nself_sdk.errors import DeclarationError
 
 
@@ -94,6 +106,29 @@ def test_inline_config_doubles_every_dollar() -> None:
 
     assert config.content == "proxy_set_header Host $$host;\n$$$$\n"
     assert config.text == "proxy_set_header Host $host;\n$$\n"
+
+
+def test_what_is_rarely_written_in_long_syntax_is_read_in_it() -> None:
+    service = Service(
+        build=".",
+        env_file=["a.env", EnvFile(path="b.env", required=False)],
+        devices=["/dev/a", "/dev/b:/dev/c", "/dev/d:/dev/e:r", "${DEVICE:-/dev/f}:/dev/g"],
+        ulimits={"nofile": 5, "nproc": Ulimit(soft=1, hard=2)},
+        extra_hosts=["a=1.2.3.4", "b:5.6.7.8", "c=[::1]", "a=::2"],
+    )
+
+    assert service.build_settings == Build(context=".")
+    assert service.env_files == [EnvFile(path="a.env", required=True), EnvFile(path="b.env", required=False)]
+    assert [(one.source, one.target, one.permissions) for one in service.device_mappings] == [
+        ("/dev/a", "/dev/a", "rwm"),
+        ("/dev/b", "/dev/c", "rwm"),
+        ("/dev/d", "/dev/e", "r"),
+        ("${DEVICE:-/dev/f}", "/dev/g", "rwm"),
+    ]
+    assert service.ulimit_map == {"nofile": Ulimit(soft=5, hard=5), "nproc": Ulimit(soft=1, hard=2)}
+    assert service.extra_host_map == {"a": ["1.2.3.4", "::2"], "b": ["5.6.7.8"], "c": ["::1"]}
+    assert Service(extra_hosts={"a": "1.2.3.4", "b": ["::1"]}).extra_host_map == {"a": ["1.2.3.4"], "b": ["::1"]}
+    assert (Service().build_settings, Service(env_file="a").env_files[0].path) == (None, "a")
 
 
 def test_short_syntax_has_typed_views() -> None:

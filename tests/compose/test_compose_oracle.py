@@ -29,6 +29,7 @@ from nself_sdk.compose import (
     ServiceNetwork,
     ServiceSecret,
     ServiceVolume,
+    Ulimit,
     Volume,
 )
 from nself_sdk.errors import DeclarationError
@@ -167,6 +168,36 @@ def test_compose_says_the_same_of_a_sample_and_of_what_is_written_back(path: Pat
     verdict = examine(path)
 
     assert verdict.outcome == "passed", verdict.reason
+
+
+def test_the_typed_views_say_what_compose_makes_of_short_syntax(tmp_path: Path) -> None:
+    service = Service(
+        image="a",
+        ports=["8080:80/udp", 9000, "127.0.0.1:1-2:11-12", "[::1]:5:6", "3000-3010:80"],
+        volumes=["/a:/a:ro,z", "data:/b:nocopy", "/c", "/d:/d:rshared"],
+        ulimits={"nofile": 5, "nproc": Ulimit(soft=1, hard=2)},
+        extra_hosts=["a=1.2.3.4", "b:5.6.7.8", "c=[::1]", "a=::2"],
+        environment=["A=1", "B=", "C=x=y"],
+        depends_on=["b"],
+    )
+    file = ComposeFile(services={"a": service, "b": Service(image="b")}, volumes={"data": None})
+
+    found: Any = ask(tmp_path, (), text=file.to_yaml()).value
+
+    long: Any = found["services"]["a"]
+    written = service.replace(
+        ports=service.port_mappings,
+        volumes=service.volume_mounts,
+        ulimits=service.ulimit_map,
+        extra_hosts=service.extra_host_map,
+        environment=service.environment_map,
+        depends_on=service.depends_on_map,
+    )
+    again: Any = ask(tmp_path, (), text=file.replace(services={**file.services, "a": written}).to_yaml()).value
+    assert len(long["ports"]) == 6
+    assert again["services"]["a"] == long | {
+        "ulimits": {"nofile": {"soft": 5, "hard": 5}, "nproc": {"soft": 1, "hard": 2}}
+    }
 
 
 def test_a_folder_of_any_files_is_gone_through_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
