@@ -325,7 +325,7 @@ def test_hasura_knows_them_and_the_services_answer(rig_images: Callable[..., obj
         CustomService("tasks", "fastapi-py", 8002, actions=[GREET.replace(name="task", path="/hasura/actions/greet")])
     )
     named = {each.image for each in render(project, "dev").services.values() if each.build is None and each.image}
-    rig_images(*sorted(named | {"node:20.20.2-bookworm-slim", "python:3.13.15-slim-trixie"}))
+    rig_images(*sorted(named | {"node:24.19.0-trixie-slim", "python:3.13.15-slim-trixie"}))
     with NselfStack(project) as stack:
         headers = {"X-Hasura-Admin-Secret": stack.secret("HASURA_GRAPHQL_ADMIN_SECRET")}
         body = {"type": "export_metadata", "version": 2, "args": {}}

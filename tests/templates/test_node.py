@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def test_name_and_port_arrive(service: Path) -> None:
 
 def test_the_image_is_pinned_and_not_roots(service: Path) -> None:
     dockerfile = text(service / "Dockerfile")
-    assert re.search(r"^ARG NODE_IMAGE=node:20\.\d+\.\d+-bookworm-slim$", dockerfile, flags=re.MULTILINE)
+    assert re.search(r"^ARG NODE_IMAGE=node:24\.\d+\.\d+-trixie-slim$", dockerfile, flags=re.MULTILINE)
     last = dockerfile.rpartition("\nFROM ")[2]
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last, flags=re.MULTILINE)
     assert re.search(r'^CMD \["node", ', last, flags=re.MULTILINE)
@@ -81,6 +82,7 @@ def test_what_the_template_tells_the_sdk_is_true(service: Path, template: str) -
     assert facts["healthcheck"][1] == "/srv/healthcheck.js"
     assert (service / "healthcheck.js").is_file()
     assert facts["reload"]["target"] == "/srv/" + facts["reload"]["source"] == "/srv/src"
+    assert facts["reload"]["command"][:2] == ["node", "watch.js"]
     assert (service / facts["reload"]["command"][-1]).is_file()
     assert f" AS {facts['reload'].get('stage', 'dependencies')}\n" in dockerfile
     assert drain
@@ -96,13 +98,25 @@ def test_the_lock_holds_every_package_with_its_hash_and_names_no_registry(servic
         assert lock(service)[""][kind] == declared[kind]
 
 
+def test_the_lock_is_whole_on_every_platform(service: Path) -> None:
+    """A lock that was made with packages of one platform alone is refused by newer npms, and by other machines."""
+    packages = lock(service)
+    missing = {
+        name
+        for path, entry in packages.items()
+        for name in entry.get("optionalDependencies", {})
+        if not {f"node_modules/{name}", f"{path}/node_modules/{name}"} & packages.keys()
+    }
+    assert missing == set()
+
+
 SCRIPTS = {
     "bullmq-js": ("test", "check"),
     "express-js": ("test", "check"),
     "nestjs": ("test", "check", "build"),
 }
 #: What is the same in both, to the byte: who mends one mends the other.
-ALIKE = ("biome.json", "healthcheck.js", "src/logs.js", "src/observe.js", "src/probes.js", "src/tracing.js")
+ALIKE = ("biome.json", "healthcheck.js", "src/failures.js", "src/logs.js", "src/observe.js", "src/probes.js", "src/tracing.js", "watch.js")
 
 
 @pytest.mark.parametrize("name", ALIKE)
@@ -139,6 +153,47 @@ def test_its_own_tools_are_content(
     name = docker("create", *options, image, "sh", "-ec", " && ".join(steps))
     try:
         docker("cp", f"{service}/.", f"{name}:/srv")
-        assert re.search(r"^# skipped 0$", docker("start", "--attach", name), flags=re.MULTILINE)
+        assert re.search(r"^\S skipped 0$", docker("start", "--attach", name), flags=re.MULTILINE)
+    finally:
+        docker("rm", "--force", name)
+
+
+MAIN = """
+import { version } from "./version.js";
+console.log("runs", version);
+setInterval(() => {}, 1000);
+process.once("SIGTERM", () => process.exit(0));
+"""
+
+
+@pytest.mark.docker
+def test_a_saved_file_restarts_the_service_also_one_that_was_replaced_and_one_that_was_wrong(
+    tmp_path: Path, rig_images: Callable[..., object]
+) -> None:
+    """As editors save: a file that only its owner may read takes the place of the one before."""
+    folder = resources.folder("templates") / "express-js"
+    image = re.findall(r"^ARG NODE_IMAGE=(\S+)", text(folder / "Dockerfile.j2"), re.MULTILINE)[0]
+    rig_images(image)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "watch.js").write_text(text(folder / "watch.js"))
+    (tmp_path / "src" / "main.js").write_text(MAIN)
+    (tmp_path / "src" / "version.js").write_text("export const version = 0;\n")
+    watched = "exec node watch.js src/main.js 2>&1"
+    name = docker("create", "--user=10001:10001", "--workdir=/srv", image, "sh", "-c", watched)
+    try:
+        docker("cp", f"{tmp_path}/.", f"{name}:/srv")
+        docker("start", name)
+        for version in ("0", "1", "", "2"):
+            if version != "0":
+                save = f"sed -i 's/=.*/= {version};/' version.js && chmod a+r version.js"
+                docker("exec", "--user=0", "--workdir=/srv/src", name, "sh", "-c", save)
+            said = f"runs {version}" if version else "SyntaxError"
+            deadline = time.monotonic() + 20
+            while said not in (lines := docker("logs", name)):
+                assert time.monotonic() < deadline, lines
+                time.sleep(0.2)
+        docker("stop", name)
+        assert docker("inspect", "--format={{.State.ExitCode}}", name) == "0"
     finally:
         docker("rm", "--force", name)

@@ -1,6 +1,7 @@
 // What Hasura calls: Actions and Event Triggers. Without WEBHOOK_SECRET there are no such routes.
 import { createHash, timingSafeEqual } from "node:crypto";
 import express, { Router } from "express";
+import { refusal } from "./failures.js";
 import { log } from "./logs.js";
 
 /** @param {import("./settings.js").Settings} settings */
@@ -10,19 +11,16 @@ export function hasura({ webhookSecret }) {
 
   router.use("/hasura", checked(webhookSecret), express.json({ limit: "1mb" }));
 
-  // An Action: answer with the fields of its output type, or with 4xx and {message} to refuse.
+  // An Action: answer with the fields of its output type, or refuse: Hasura tells its caller the message.
   router.post("/hasura/actions/greet", (request, response) => {
-    const { input } = request.body;
-    if (!input?.name) {
-      response.status(400).json({ message: "a name is needed" });
-      return;
-    }
+    const { input } = request.body ?? {};
+    if (typeof input?.name !== "string" || !input.name) throw refusal(400, "a name is needed");
     response.json({ message: `Hello, ${input.name}.` });
   });
 
   // An Event Trigger: any 2xx ends it, anything else is tried again. The same event may come twice: look at its id.
   router.post("/hasura/events/:trigger", (request, response) => {
-    const { id, event, table } = request.body;
+    const { id, event, table } = request.body ?? {};
     log.info("event", { trigger: request.params.trigger, event_id: id, op: event?.op, table: table?.name });
     response.status(204).end();
   });

@@ -8,6 +8,8 @@ import { startTracing } from "./tracing.js";
 /** @param {import("./settings.js").Settings} settings */
 export async function serve(settings) {
   configureLogs(settings.name, settings.logLevel);
+  // It ends the process, as it should; the log has it too.
+  process.on("uncaughtExceptionMonitor", (error) => log.error("crashed", { exception: error }));
   const stopTracing = await startTracing(settings);
   const resources = new Resources(settings);
   const server = createServer(createApp(settings, resources));

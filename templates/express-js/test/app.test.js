@@ -5,8 +5,11 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import express from "express";
 import { createApp } from "../src/app.js";
+import { failed } from "../src/failures.js";
 import { configureLogs } from "../src/logs.js";
+import { observe } from "../src/observe.js";
 import { Resources } from "../src/resources.js";
 import { settingsFrom } from "../src/settings.js";
 import { startTracing } from "../src/tracing.js";
@@ -83,13 +86,35 @@ test("a request keeps its id, and an unsafe one is replaced", async () => {
   assert.ok(lines.some((line) => line.request_id === "abc-1" && line.route === "/" && line.status === 200));
 });
 
-test("a failure is answered without its details, which are in the log", async () => {
-  const broken = await fetch(`${url}/hasura/actions/greet`, {
-    method: "POST",
-    headers: { "X-Webhook-Secret": "hush", "Content-Type": "application/json", "X-Request-ID": "r1" },
-    body: "null",
-  });
-  assert.deepEqual([broken.status, (await broken.json()).request_id], [400, "r1"]);
+test("a refusal is told, and of a failure nothing but that, which is in the log", async () => {
+  const headers = { "X-Webhook-Secret": "hush", "Content-Type": "application/json", "X-Request-ID": "r1" };
+  /** @param {string} body */
+  const greet = async (body) => {
+    const answer = await fetch(`${url}/hasura/actions/greet`, { method: "POST", headers, body });
+    return [answer.status, await answer.json()];
+  };
+  assert.deepEqual(await greet("{}"), [400, { message: "a name is needed", request_id: "r1" }]);
+  assert.equal((await greet("null"))[0], 400);
+  assert.equal((await greet(JSON.stringify("x".repeat(2 ** 21))))[0], 413);
+  const broken = () => {
+    throw Object.assign(new Error("for the log alone"), { status: 404 }); // somebody else's status
+  };
+  const server = createServer(express().use(observe).get("/broken", broken).use(failed)).listen(
+    0,
+    "127.0.0.1",
+  );
+  await new Promise((resolve) => server.once("listening", resolve));
+  undo.push(
+    () => server.close(),
+    () => server.closeAllConnections(),
+  );
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const answer = await fetch(`http://127.0.0.1:${port}/broken`, { headers: { "X-Request-ID": "r2" } });
+  assert.deepEqual(
+    [answer.status, await answer.json()],
+    [500, { message: "Internal Server Error", request_id: "r2" }],
+  );
+  assert.ok(lines.some((line) => line.request_id === "r2" && line.exception?.includes("for the log alone")));
 });
 
 test("Hasura is answered when it shows the secret, and only then", async () => {

@@ -14,6 +14,7 @@ export async function createApp(settings: Settings): Promise<NestExpressApplicat
   });
   app.disable("x-powered-by");
   app.set("trust proxy", true); // only the proxy in front can reach the port
+  app.useBodyParser("json", { limit: "1mb" }); // an Event Trigger sends whole rows
   app.use(observe);
   return app;
 }

@@ -7,6 +7,8 @@ import { startTracing } from "./tracing.js";
 
 const settings = new Settings();
 configureLogs(settings.name, settings.logLevel);
+// It ends the process, as it should; the log has it too.
+process.on("uncaughtExceptionMonitor", (error) => log("error", "crashed", { exception: error }));
 const stopTracing = await startTracing(settings);
 const app = await createApp(settings);
 const server: Server = app.getHttpServer();

@@ -6,7 +6,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { type ArgumentsHost, BadRequestException } from "@nestjs/common";
 import { createApp } from "../src/app.js";
+import { Failures } from "../src/failures.js";
 import { configureLogs } from "../src/logs.js";
 import { Settings } from "../src/settings.js";
 import { startTracing } from "../src/tracing.js";
@@ -81,12 +83,29 @@ test("a request keeps its id, and an unsafe one is replaced", async () => {
   assert.ok(lines.some((line) => line.request_id === "abc-1" && line.route === "/" && line.status === 200));
 });
 
-test("a failure is answered without its details, which are in the log", async () => {
-  const broken = await call("/hasura/actions/greet", "hush", { input: { name: Symbol.iterator } });
-  assert.deepEqual(
-    [broken.status, await broken.json()],
-    [400, { message: "a name is needed", request_id: "r1" }],
-  );
+test("a refusal is told, and of a failure nothing but that, which is in the log", async () => {
+  const greet = async (body: unknown) => {
+    const answer = await call("/hasura/actions/greet", "hush", body);
+    return [answer.status, await answer.json()];
+  };
+  assert.deepEqual(await greet({}), [400, { message: "a name is needed", request_id: "r1" }]);
+  assert.equal((await greet({ input: { name: "x".repeat(2 ** 19) } }))[0], 200);
+  assert.equal((await greet("x".repeat(2 ** 21)))[0], 413);
+  const answers: unknown[] = [];
+  const response = {
+    status(status: number) {
+      answers.push(status);
+      return this;
+    },
+    json: (body: unknown) => answers.push(body),
+  };
+  const host = { switchToHttp: () => ({ getResponse: () => response }) } as unknown as ArgumentsHost;
+  const somebodyElses = Object.assign(new Error("for the log alone"), { status: 404 });
+  new Failures().catch(somebodyElses, host);
+  assert.deepEqual(answers, [500, { message: "Internal Server Error", request_id: undefined }]);
+  assert.ok(lines.some((line) => line.exception?.includes("for the log alone")));
+  new Failures().catch(new BadRequestException(["a is missing", "b is missing"]), host);
+  assert.deepEqual(answers[3], { message: ["a is missing", "b is missing"], request_id: undefined });
 });
 
 test("Hasura is answered when it shows the secret, and only then", async () => {
