@@ -169,6 +169,8 @@ def _foreseen(deployment: Deployment, approved: Plan | None) -> tuple[Plan | Non
 
     if missing := list(deployment.folder.secret_problems(deployment.context)):
         return None, str(missing[0])
+    if coming := deployment.folder.to_be_made(deployment.context):
+        return None, f"a first deploy makes {len(coming)} secrets, among them {coming[0]}"
     try:
         with deployment:
             made = deployment.plan()

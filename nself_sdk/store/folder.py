@@ -140,6 +140,13 @@ class ProjectFolder:
         """Generate the secrets that are missing and need not be given; the names of those made."""
         return secrets.generate(self._secret_files(context.environment)[0], _plain(context))
 
+    def to_be_made(self, context: Context) -> list[str]:
+        """The secrets, and the certificate, that are not there yet and that whoever needs them first will make."""
+        environment = context.environment
+        names = [s.name for s in secrets.missing(self._secret_files(environment)[0], _plain(context))]
+        certified = (self.home(environment.name) / "tls" / "fullchain.pem").exists() or environment.tls != "local-ca"
+        return names + [s.name for s in context.secrets if s.source in _TLS and not certified]
+
     def problems(self, context: Context) -> Iterator[Problem]:
         """What is wrong with an environment's variables, before anything is generated."""
         if context.environment.name in self.environments:

@@ -56,13 +56,21 @@ def ensure(
 def generate(path: Path, wanted: Iterable[Secret]) -> list[str]:
     """Write a strong value for each secret that has none and need not be given; the names of those made."""
     with _locked(path):
-        present = _read(path)
-        asked = {s.name: s for s in (*wanted, FINGERPRINT_KEY)}.values()
-        missing = [s for s in asked if s.source == "generated" and not present.get(s.name)]
-        made = {secret.name: _generated(secret) for secret in missing}
+        made = {secret.name: _generated(secret) for secret in missing(path, wanted)}
         if made:
             _append(path, made)
     return sorted(made)
+
+
+def missing(path: Path, wanted: Iterable[Secret]) -> list[Secret]:
+    """The secrets that have no value yet and need not be given.
+
+    Raises:
+        SecretError: the file is not private.
+    """
+    present = _read(path)
+    asked = {secret.name: secret for secret in (*wanted, FINGERPRINT_KEY)}.values()
+    return [secret for secret in asked if secret.source == "generated" and not present.get(secret.name)]
 
 
 def problems(path: Path, wanted: Iterable[Secret], *, weak_allowed: bool, others: Mapping[str, Path]) -> list[Problem]:

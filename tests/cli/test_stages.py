@@ -240,3 +240,14 @@ def test_what_would_be_deployed_comes_as_json_too(shop: Path) -> None:
     assert (done.returncode, document["target"], document["plan"]) == (0, "this machine", None)
     assert document["images"]["hasura"].startswith("hasura/graphql-engine:")
     assert json.loads(nself(shop, "staging", "deploy", "--check-only", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("command", [["--dry-run"], ["--check-only"]])
+def test_who_only_asks_what_a_deploy_would_do_finds_no_file_more(shop: Path, command: list[str]) -> None:
+    (shop / ".env").write_text("TLS=local-ca\n" + SAYS_NO)
+    before = {path for path in shop.rglob("*") if path.is_file()}
+    done = nself(shop, "deploy", "prod", *command)
+    assert done.returncode == 0
+    assert {path for path in shop.rglob("*") if path.is_file()} == before
+    if command == ["--dry-run"]:
+        assert "what would change there is not known: a first deploy makes" in done.stdout
