@@ -50,7 +50,10 @@ _MEANINGS = {
 _NEVER = {"none", "false", "0", "no", "off"}
 # Said for every environment by the tools before us; they meant those that others can reach.
 _NOT_IN_DEV = {"letsencrypt", "lets-encrypt"}
-_OFF_IN_PROD = {"HASURA_GRAPHQL_ENABLE_CONSOLE", "HASURA_GRAPHQL_DEV_MODE", "HASURA_DEV_MODE", "DEBUG"}
+_OFF_IN_PROD = {
+    *("HASURA_GRAPHQL_ENABLE_CONSOLE", "HASURA_GRAPHQL_DEV_MODE", "HASURA_DEV_MODE"),
+    *("DEBUG", "ENABLE_HOT_RELOAD"),
+}
 # What says which environment this is: true of the one that it names.
 _NAMES = {"ENV", "NODE_ENV", "APP_ENV", "NSELF_ENV", "TARGET_ENV", "ENV_BASE"}
 

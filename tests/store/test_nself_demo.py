@@ -148,3 +148,11 @@ def test_it_renders_the_same_bytes_as_python(tmp_path: Path) -> None:
     assert (tmp_path / "python" / "stack.py").exists()
     for env in ENVIRONMENTS:
         assert rendered(python, env).to_yaml() == rendered(folder, env).to_yaml()
+
+
+def test_code_is_reloaded_where_it_says_so_and_never_in_prod(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    assert [folder.environment(env).hot_reload for env in ENVIRONMENTS] == [True, False, False]
+    (tmp_path / ".env.prod").write_text("PROJECT_NAME=a\nENABLE_HOT_RELOAD=true\n", encoding="utf-8")
+    with pytest.raises(DeclarationError, match="ENABLE_HOT_RELOAD: it is switched off in prod"):
+        folder.secrets(opened(folder, "prod")[0].context(folder.environment("prod")))
