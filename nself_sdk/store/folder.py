@@ -69,8 +69,23 @@ class ProjectFolder:
             DeclarationError: the name is unknown, or a file is wrong.
         """
         own = cascade.canonical(self.path, name)
-        remote = self.server(own) is not None
-        return facts.environment(own, cascade.base(self.path, own), self.variables(own), **{"remote": remote, **more})
+        base, variables = cascade.base(self.path, own), self.variables(own)
+        more = {"remote": self.server(own) is not None, **more}
+        try:
+            return facts.environment(own, base, variables, **more)
+        except DeclarationError as error:
+            usual = Environment.named(own, base=base)
+            raise DeclarationError([*error.problems, *self._wrong_besides(usual, variables)]) from None
+
+    def _wrong_besides(self, usual: Environment, variables: Mapping[str, Variable]) -> Iterator[Problem]:
+        """What is wrong with a project of env files, where the environment is wrong already: all is told at once."""
+        from nself_sdk.store import declaration  # noqa: PLC0415 - imports the whole catalog
+
+        if not (self.path / "stack.py").is_file() and declaration.declares(variables):
+            try:
+                declaration.read(variables, usual)
+            except DeclarationError as error:
+                yield from error.problems
 
     def server(self, environment: str) -> Server | None:
         """The remote host of an environment; None where it runs on this machine."""

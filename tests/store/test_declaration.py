@@ -262,6 +262,11 @@ def test_i07_two_services_of_one_name_and_all_problems_at_once(tmp_path: Path) -
     assert sorted(problem.partition(": ")[0] for problem in found) == [".env:2", ".env:3", ".env:4"]
 
 
+def test_what_is_wrong_with_the_place_and_with_the_project_comes_at_once(tmp_path: Path) -> None:
+    found = problems_of(tmp_path, "PROJECT_NAME=a\nTLS=maybe\nCS_1=\nLOG_LEVEL=loud\n")
+    assert sorted(problem.partition(": ")[0] for problem in found) == [".env:2", ".env:3", ".env:4"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
