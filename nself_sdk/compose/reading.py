@@ -177,8 +177,10 @@ class _Reader:
 
     def kept(self, event: Any, before: int, value: Tree) -> Tree:
         """Note the tag and the anchor of a value."""
-        if event.tag in _COMPOSE_TAGS:
+        if event.tag in _COMPOSE_TAGS and self.path:
             self.tags[*self.path] = Tag(event.tag, value)
+        elif event.tag == "!reset":
+            raise _RefusedError(event, "'!reset' on the whole file leaves nothing of it", "remove it")
         if event.anchor:
             self.anchors[event.anchor] = _Anchored(value, self.count - before + 1, self.tags_below((*self.path,)))
         return value

@@ -53,7 +53,10 @@ WORDS = {
     "ExtraHosts": "mapping, or list of `host=address`",
     "Scalar": "text, number, true, false or null",
     "Flag": "true or false",
-    "Key": "name",
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true or false",
     "Variable": "`${VARIABLE}`",
 }
 PREFACE = """# Reference of the Compose models
@@ -107,18 +110,35 @@ def _docstring(statement: ast.stmt | None) -> str:
 
 def readable(annotation: str) -> str:
     """A type in words."""
-    text = re.sub(r"Annotated\[(.+?), AfterValidator\(\w+\)\]", r"\1", annotation)
-    text = re.sub(r"^Maybe\[(.*)\]$", r"\1", text)
-    text = re.sub(r"Literal\[(.*?)\]", lambda match: match[1].replace("'", "`").replace(", ", " | "), text)
-    text = text.replace("Sequence[", "list of [").replace("Mapping[", "mapping of [").replace("dict[", "mapping of [")
-    text = re.sub(r"\b(str)\b", "text", text)
-    text = re.sub(r"\b(int)\b", "whole number", text).replace("float", "number").replace("bool", "true or false")
-    for name, words in {**WORDS, **listed_values()}.items():
-        text = re.sub(rf"\b{name}\b", words, text)
-    text = text.replace("None", "null")
-    public = {name for name in compose.__all__ if name[0].isupper()}
-    text = re.sub(r"\b[A-Z]\w+\b", lambda match: _link(match[0], public), text)
-    return text.replace("|", "\\|")
+    return _words(ast.parse(annotation, mode="eval").body).replace("|", "\\|")
+
+
+def _words(node: ast.expr) -> str:
+    match node:
+        case ast.BinOp(left, _, right):
+            return f"{_words(left)} | {_words(right)}"
+        case ast.Subscript(ast.Name("Literal"), values):
+            return " | ".join(f"`{word}`" for word in ast.literal_eval(ast.Tuple(_parts(values), ast.Load())))
+        case ast.Subscript(ast.Name("Sequence" | "Mapping" | "dict" as kind), inside):
+            what = _words(_parts(inside)[-1])
+            several = f"({what})" if re.search(r" \| | or ", what) else what
+            return f"{'list of' if kind == 'Sequence' else 'mapping of names to'} {several}"
+        case ast.Subscript(_, inside):  # Maybe and Annotated
+            return _words(_parts(inside)[0])
+        case ast.Name(name):
+            return _name(name)
+        case _:
+            return "null"
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def _name(name: str) -> str:
+    """A name that stands for nothing here has no place on the page: a KeyError says so."""
+    links = {model.__name__: f"[{model.__name__}](#{model.__name__.lower()})" for model in models()}
+    return {**links, **WORDS, **listed_values()}[name]
 
 
 @cache
@@ -127,10 +147,6 @@ def listed_values() -> dict[str, str]:
     modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("nself_sdk.compose.")]
     lists = {name: value for module in modules for name, value in vars(module).items() if get_origin(value) is Literal}
     return {name: " | ".join(f"`{word}`" for word in get_args(value)) for name, value in lists.items()}
-
-
-def _link(name: str, public: set[str]) -> str:
-    return f"[{name}](#{name.lower()})" if name in public else name
 
 
 def section_of(model: type[BaseModel]) -> str:

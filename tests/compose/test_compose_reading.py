@@ -68,6 +68,7 @@ REFUSED = {
     'services:\n  a:\n    image: "b\n': "file.yml:",
     "services: {a: {image: b}}\n---\nservices: {}\n": "file.yml:2:1: a second document",
     "services: !!python/object:os.system {}\n": "is not allowed",
+    "!reset\nservices: {}\n": "file.yml:1:1: '!reset' on the whole file",
     "services: {a: {image: !custom b}}\n": "'!custom' is not allowed",
     "services: {a: {image: !!binary aGk=}}\n": "'!!binary' is not allowed",
     "": "expected a mapping",
@@ -164,6 +165,12 @@ def test_reset_and_override_survive_a_round_trip() -> None:
     assert file.services["app"].ports == ["80:80"]
     assert file.services["app"].command is None
     assert file.to_yaml() == text
+    assert ComposeFile.loads(file.to_yaml()) == file
+
+
+def test_an_override_of_the_whole_file_means_nothing() -> None:
+    file = ComposeFile.loads("!override\nservices: {a: {image: b}}\n")
+
     assert ComposeFile.loads(file.to_yaml()) == file
 
 
