@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.docker
 
-NAME = "nself-containerd"
+NAME = f"nself-containerd-{uuid.uuid4().hex[:8]}"
 STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca", remote=True)
 
 

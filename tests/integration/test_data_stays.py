@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +27,10 @@ pytestmark = pytest.mark.docker
 
 REDIS = "redis:7.2.16-alpine3.21"
 POSTGRES = Postgres().image
+# In the names of images, so that runs side by side do not remove each other's.
+RUN = uuid.uuid4().hex[:8]
 #: The same program under the name of another major version: what is refused goes by the name.
-NEXT_MAJOR = "postgres:17.0-nself-test"
+NEXT_MAJOR = f"postgres:17.0-nself-test-{RUN}"
 STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca")
 LEDGER = """
 services:
@@ -64,7 +67,7 @@ def stack(rig_images: Callable[..., object]) -> Iterator[NselfStack]:
     with NselfStack(project(), STAGING) as running:
         yield running
         # What the tests of ways back named.
-        for reference in docker("image", "ls", "-q", "--filter", "label=dev.nself.test=ledger").split():
+        for reference in docker("image", "ls", "-q", "--filter", f"label=dev.nself.test={RUN}").split():
             docker("rmi", "-f", reference)
     assert remains(running.name) == {}
 
@@ -172,8 +175,8 @@ def test_f29_a_project_under_another_name_is_not_begun_without_its_data(stack: N
 
 
 def ledger_image(version: str) -> str:
-    name = f"nself-test-ledger:{version}"
-    dockerfile = f"FROM {REDIS}\nLABEL dev.nself.test=ledger version={version}\n"
+    name = f"nself-test-ledger-{RUN}:{version}"
+    dockerfile = f"FROM {REDIS}\nLABEL dev.nself.test={RUN} version={version}\n"
     docker("build", "-q", "-t", name, "-", text=dockerfile)
     return name
 
@@ -188,7 +191,8 @@ def test_f30_a_way_back_over_an_image_that_is_gone_is_a_named_error_and_the_pres
     image = stack.deployment.releases()[1].images["ledger"]
     docker("rmi", "-f", image)
     before = ids(stack)
-    with pytest.raises(DriverError, match=f"no longer has what release {number} ran: nself-test-ledger:1 of ledger"):
+    gone = f"no longer has what release {number} ran: nself-test-ledger-{RUN}:1 of ledger"
+    with pytest.raises(DriverError, match=gone):
         stack.deployment.rollback()
     assert ids(stack) == before
     assert stack.deployment.plan().pending == ()
