@@ -3,8 +3,11 @@
 PYTHON ?= python3
 NAME ?= demo
 BIN := .venv/bin
+WITH_ENGINE := NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install}
+# What one process compiled the others need not.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-down test test-fast proofs lint format bench docs clean
+.PHONY: help demo demo-down test test-fast proofs lint style mypy pyright tools format bench docs clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,22 +23,27 @@ demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
 	@$(BIN)/python tests/demo.py down $(NAME)
 
 test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
-	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python tests/rig tools
-	$(BIN)/pytest -m "not docker and not long" -q -n 2 --dist worksteal
-	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m "docker and not long" -q -n 2 --dist loadfile
+	@$(MAKE) --no-print-directory -j tools style mypy pyright
+	$(WITH_ENGINE) $(BIN)/pytest -m "not long" -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
 	$(BIN)/pytest -m "not docker and not slow" -q -n 2 --dist worksteal
 
 proofs: $(BIN)/.ready ## What takes minutes: every fault at every phase, many deploys, ten thousand requests, three times over
-	NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install} $(BIN)/pytest -m long --timeout 3600
+	$(WITH_ENGINE) $(BIN)/pytest -m long --timeout 3600
 
 lint: $(BIN)/.ready ## Style and types
+	@$(MAKE) --no-print-directory -j style mypy pyright
+
+style: $(BIN)/.ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/pyright
+
+mypy pyright: $(BIN)/.ready
+	$(BIN)/$@
+
+tools: $(BIN)/.ready
+	@$(BIN)/python tests/rig tools
 
 format: $(BIN)/.ready ## Put the source into its form
 	$(BIN)/ruff check --fix

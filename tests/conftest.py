@@ -29,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("docker") and "engine" not in item.fixturenames:  # type: ignore[attr-defined]
             item.fixturenames.insert(0, "engine")  # type: ignore[attr-defined]
+    # What waits for containers comes first: what only computes fills the pauses, and the small files the end.
+    turns = dict[Path, int]()
+    for item in items:
+        turn = 0 if item.get_closest_marker("docker") else 1 if item.get_closest_marker("slow") else 2
+        turns[item.path] = min(turn, turns.get(item.path, turn))
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.hookimpl(optionalhook=True)
