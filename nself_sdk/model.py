@@ -46,8 +46,10 @@ class Model(BaseModel, metaclass=_Explaining):
     if not TYPE_CHECKING:  # type checkers know already that nothing may be assigned
 
         def __setattr__(self, name: str, value: object) -> None:
-            fix = f"make another: .replace({name}=...)"
-            raise DeclarationError(Problem(f"{type(self).__name__}.{name}", "never changes", fix))
+            if not name.startswith("_"):
+                fix = f"make another: .replace({name}=...)"
+                raise DeclarationError(Problem(f"{type(self).__name__}.{name}", "never changes", fix))
+            super().__setattr__(name, value)
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with other values, like `dataclasses.replace`."""

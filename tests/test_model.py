@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
+from pydantic import PrivateAttr
 from pydantic import Field
 
 from nself_sdk import CustomService
@@ -85,6 +86,17 @@ def test_what_has_a_wrong_form_is_shown_a_right_one() -> None:
         "write it like 'uploads'",
         "",
     ]
+
+
+def test_what_a_model_keeps_for_itself_may_change() -> None:
+    class Counting(Model):
+        _count: int = PrivateAttr(default=0)
+
+        def again(self) -> int:
+            self._count += 1
+            return self._count
+
+    assert [Counting().again(), (counting := Counting()).again(), counting.again()] == [1, 1, 2]
 
 
 def test_a_long_value_is_shown_only_in_part() -> None:
