@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from pydantic import PrivateAttr
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from nself_sdk import CustomService
 from nself_sdk.errors import DeclarationError, Problem, UnhealthyServiceError
