@@ -79,6 +79,12 @@ def evidence(driver: Driver, container: Container | None) -> str:
     return f"{logs}\nhealth check: {container.health_output}" if container.health_output else logs
 
 
+def is_told_anew(file: ComposeFile, service: str) -> bool:
+    """Whether the service, when its container is new, is told its texts again: see `nself_sdk.offers.RELOAD`."""
+    facts = file.services[service].extensions.get(RELOAD)
+    return isinstance(facts, dict) and bool(facts.get("anew"))
+
+
 def reloadable(file: ComposeFile, service: str, secrets: Mapping[str, str]) -> dict[str, str]:
     """The texts that the service reloads in place: path in its container to content."""
     definition = file.services[service]

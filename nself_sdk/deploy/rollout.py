@@ -19,7 +19,6 @@ from nself_sdk.deploy.progress import DOING, DONE, Progress
 from nself_sdk.docker import Container, Driver, Stack
 from nself_sdk.errors import DriverError, NselfError, UnhealthyServiceError
 from nself_sdk.jobs import jobs, steps
-from nself_sdk.offers import RELOAD
 from nself_sdk.plan import CONFIG_HASH, Change, Wanted
 
 _POLL = 0.5
@@ -88,13 +87,7 @@ class Rollout:
         elif change.order == "start-first":
             self._start_first(change.service)
         else:
-            self._up(change.service)
-            if change.service in jobs(self.file):
-                self._finish(change.service)
-            else:
-                new = self._healthy(change.service)
-                self._tell_anew(change.service)
-                self._watch_over(change.service, new)
+            self._stop_first(change.service)
         self.seconds[change.service] = round(time.monotonic() - begin, 1)
         self._say(change.service, f"{DONE[change.kind]} after {self.seconds[change.service]:.1f} s")
 
@@ -109,9 +102,10 @@ class Rollout:
             self._create(step)
             if step[0] in jobs(self.file):
                 self._finish(step[0])
-            for service in filter(self._is_told_anew, step):
-                self._healthy(service)
-                self._tell_anew(service)
+            for service in step:
+                if observing.is_told_anew(self.file, service):
+                    self._healthy(service)
+                    self._tell_anew(service)
         for service in services:
             self._healthy(service, beside=services)
 
@@ -125,13 +119,9 @@ class Rollout:
                 raise self._failure(failed, failed.reason) from error
             raise
 
-    def _is_told_anew(self, service: str) -> bool:
-        facts = self.file.services[service].extensions.get(RELOAD)
-        return isinstance(facts, dict) and bool(facts.get("anew"))
-
     def _tell_anew(self, service: str) -> None:
         """Tell a new container what it was given: its volume may know another password, of a time before."""
-        if self._is_told_anew(service):
+        if observing.is_told_anew(self.file, service):
             edge.reload(self.driver, self.file, self._containers(service)[0], self.wanted.texts[service])
 
     def _finish(self, job: str) -> None:
@@ -159,6 +149,15 @@ class Rollout:
         """
         if services and (gate := self._edge()):
             gate.pin({service: health.ready(self._containers(service)) for service in services})
+
+    def _stop_first(self, service: str) -> None:
+        self._up(service)
+        if service in jobs(self.file):
+            self._finish(service)
+        else:
+            new = self._healthy(service)
+            self._tell_anew(service)
+            self._watch_over(service, new)
 
     def _start_first(self, service: str) -> None:
         """New containers beside the old, batch by batch."""

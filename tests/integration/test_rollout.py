@@ -161,7 +161,7 @@ def test_a_changed_route_is_a_reload_of_the_same_container(stack: NselfStack) ->
     assert seen.lost == 0, str(seen)
     assert stack.request("GET", "hey").status == 200
     with pytest.raises(ssl.SSLError):
-        stack.request("GET", "hi")
+        stack.edge.request("GET", stack.environment.host("hi"))
     assert ids(stack) == before
 
 
