@@ -99,6 +99,8 @@ def _sentence(path: Path, details: list[ErrorDetails], model: type[BaseModel]) -
     if reasons:
         return reasons[0], ""
     wanted = dict.fromkeys(_WANTED.get(detail["type"], detail["msg"]) for detail in details)
+    if "a number" in wanted:
+        wanted.pop("a whole number", None)
     return f"expected {' or '.join(wanted)}, got {_shown(first['input'])}", ""
 
 

@@ -82,6 +82,7 @@ REFUSED = {
     "services:\n  a:\n    tty: true # b\n\t# c\n": "YAML does not allow tabs for indentation",
     "services: {a: {restrat: always}}\n": "services.a.restrat: unknown key; did you mean 'restart'?",
     "services: {a: {image: 5}}\n": "file.yml:1:16: services.a.image: expected a text, got 5",
+    "services: {a: {cpus: []}}\n": "services.a.cpus: expected a number or a text, got a list",
     "services: {a: {image: null}}\n": "services.a.image: expected a text, got nothing (null)",
     "servces: {}\n": "servces: unknown key; did you mean 'services'?",
     "services: {a: {healthcheck: {interval: 5 bananas}}}\n": "'5 bananas' is not a duration",
