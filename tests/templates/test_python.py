@@ -251,7 +251,7 @@ def test_sigterm_lets_the_request_in_flight_end_and_exits_with_0(
         answer, _ = caller.communicate(timeout=10)
     assert "done" in answer
     assert process.returncode == 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15  # not its whole drain time
     lines += [json.loads(line) for line in output.splitlines()]
     assert {line["service"] for line in lines} == {"order-mailer"}
 

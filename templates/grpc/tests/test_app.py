@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -227,7 +228,9 @@ def test_spans_go_where_the_endpoint_says_in_the_callers_trace() -> None:
 def test_the_generated_code_is_what_the_proto_says(tmp_path: Path) -> None:
     outs = [f"--{kind}_out={tmp_path}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", *outs, "app/protocol/greeter.proto"]
-    subprocess.run(command, cwd=HERE, check=True, capture_output=True)
+    # protoc finds its plugins there, also in an environment that nobody activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(command, cwd=HERE, check=True, capture_output=True, env={**os.environ, "PATH": path})
     made = {path.name: path.read_text() for path in (tmp_path / "app" / "protocol").iterdir()}
     assert len(made) == 4
     assert made == {name: (HERE / "app" / "protocol" / name).read_text() for name in made}
