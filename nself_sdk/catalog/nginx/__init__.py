@@ -1,7 +1,8 @@
 """Nginx: the edge. It reads the routes that the services offer, and is the only service published everywhere.
 
 Sources: https://github.com/docker-library/official-images/blob/37079fb336f572a88700cf32e5e1f6be54a04e8f/library/nginx
-(the tags), https://nginx.org/en/security_advisories.html (why at least 1.30.6),
+(how the tags are made; it has 1.30.4), https://hub.docker.com/_/nginx/tags (1.30.6-alpine),
+https://nginx.org/en/security_advisories.html (why at least 1.30.6),
 https://github.com/nginx/docker-nginx/blob/0d7f4380c735af5009aa364e27fafecd958fd4fa/stable/alpine/Dockerfile
 (paths, curl, SIGQUIT for a graceful stop),
 https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2,
