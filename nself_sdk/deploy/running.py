@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -62,7 +63,9 @@ def _go_back(rollout: Rollout, before: Release, stack: Stack, failure: BaseExcep
 
 def _next(rollout: Rollout, failure: NselfError) -> str:
     """What to do: what was replaced stop-first had to make room, and there is no more to look at."""
-    there = {container.id for container in rollout.driver.containers(rollout.stack.project)}
+    there = {rollout.failed}
+    with contextlib.suppress(NselfError):  # what failed first is what is told
+        there = {container.id for container in rollout.driver.containers(rollout.stack.project)}
     if rollout.failed and rollout.failed not in there:
         return "the failed container made room, and these are its last lines; correct it and deploy again"
     return failure.hint
