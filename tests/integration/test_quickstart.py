@@ -167,10 +167,15 @@ def test_the_edge_finds_a_service_that_came_back_with_another_address(stack: Nse
         docker("start", hello.id)
         hello.reload()
         assert hello.get_container_host_ip() != before
+        seconds_until(lambda: is_healthy(hello.id), 60)
         assert seconds_until(lambda: stack.request("GET", "hello", "/health").status == 200) < 8
     finally:
         docker("rm", "--force", squatter)
     assert stack.container("nginx").id == edge.id
+
+
+def is_healthy(container: str) -> bool:
+    return docker("inspect", "--format", "{{.State.Health.Status}}", container).strip() == "healthy"
 
 
 def seconds_until(condition: Callable[[], bool], limit: float = 15) -> float:
