@@ -212,6 +212,7 @@ except SystemExit:
     assert in_a_fresh_process(code).splitlines()[-1] == "loaded: []"
 
 
+@pytest.mark.slow
 def test_rendering_a_stack_needs_neither_docker_nor_cryptography() -> None:
     code = """
 import sys
@@ -222,6 +223,7 @@ print([name for name in ("python_on_whales", "cryptography", "typer") if name in
     assert in_a_fresh_process(code) == "[]\n"
 
 
+@pytest.mark.slow
 def test_every_public_name_is_what_its_place_defines() -> None:
     code = """
 import importlib, nself_sdk

@@ -69,6 +69,7 @@ def test_the_contract_of_every_service_holds(name: str) -> None:
     assert ComposeFile.loads(file.to_yaml()).to_yaml() == file.to_yaml()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 def test_docker_compose_reads_it_without_a_certificate_and_without_a_warning(name: str, tmp_path: Path) -> None:
     contract.plugin_or_skip()

@@ -38,6 +38,8 @@ from nself_sdk.passes import fingerprint_variable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nself_sdk.compose import Service as ComposeService
+
 ENVIRONMENTS = ("dev", "staging", "prod")
 
 
@@ -60,6 +62,8 @@ MADE: dict[type[Service], Callable[[], Service]] = {
 }
 CASES = [pytest.param(kind, env, id=f"{kind.__name__}-{env}") for kind in kinds() for env in ENVIRONMENTS]
 every_service = pytest.mark.parametrize(("kind", "env"), CASES)
+#: For what is quick: all environments in one test, and in its message the name of the one.
+every_kind = pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 
 
 #: What watches the host sees it, and cannot change it.
@@ -84,7 +88,7 @@ def test_the_catalog_is_found() -> None:
     assert {"Auth", "CustomService", "Hasura", "Nginx", "Postgres", "Redis"} <= {kind.__name__ for kind in kinds()}
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+@every_kind
 def test_file_class_and_key_have_one_name(kind: type[Service]) -> None:
     snake = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
     assert kind.__module__.rpartition(".")[2] == snake
@@ -105,7 +109,7 @@ def test_it_renders_to_the_same_bytes_every_time(kind: type[Service], env: str) 
     assert ComposeFile.loads(text).to_yaml() == text
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+@every_kind
 def test_what_it_renders_to_in_each_environment_was_reviewed(kind: type[Service]) -> None:
     shapes = [shape(own(kind, env)) for env in ENVIRONMENTS]
     heads = [f"# {env}{''.join(f', {answers}' for answers in routes(kind, env))}\n" for env in ENVIRONMENTS]
@@ -135,21 +139,25 @@ def routes(kind: type[Service], env: str) -> list[str]:
     return [f"{place.url(route.name)} -> {route.port}" for route in service.routes(place)]
 
 
-@every_service
-def test_its_images_are_pinned_or_built(kind: type[Service], env: str) -> None:
-    images = {name: s.image for name, s in rendered(kind, env).services.items() if s.build is None}
+def containers(kind: type[Service], *environments: str) -> list[tuple[str, str, ComposeService]]:
+    """The environment, the name and the whole of each."""
+    return [(env, name, s) for env in environments for name, s in rendered(kind, env).services.items()]
+
+
+@every_kind
+def test_its_images_are_pinned_or_built(kind: type[Service]) -> None:
+    images = {(env, name): s.image for env, name, s in containers(kind, *ENVIRONMENTS) if s.build is None}
     assert {
-        name: i
-        for name, i in images.items()
+        place: i
+        for place, i in images.items()
         if not re.search(r":(v|RELEASE\.|\d+-)?\d+[.-]\d+[\w.-]*$|@sha256:", i or "")
     } == {}
 
 
-@every_service
-def test_each_of_its_containers_has_a_health_check_or_runs_to_its_end(kind: type[Service], env: str) -> None:
-    file = rendered(kind, env)
-    servers = {name: service for name, service in file.services.items() if not is_job(name, file)}
-    assert [name for name, service in servers.items() if service.healthcheck is None] == []
+@every_kind
+def test_each_of_its_containers_has_a_health_check_or_runs_to_its_end(kind: type[Service]) -> None:
+    servers = {(e, n): s for e, n, s in containers(kind, *ENVIRONMENTS) if not is_job(n, rendered(kind, e))}
+    assert [place for place, service in servers.items() if service.healthcheck is None] == []
     assert all(service.healthcheck.start_interval for service in servers.values() if service.healthcheck)
 
 
@@ -157,36 +165,36 @@ def is_job(name: str, file: ComposeFile) -> bool:
     return name in jobs(file) or name.endswith("-setup")
 
 
-@every_service
-def test_each_of_its_containers_has_a_memory_limit(kind: type[Service], env: str) -> None:
-    services = rendered(kind, env).services
+@every_kind
+def test_each_of_its_containers_has_a_memory_limit(kind: type[Service]) -> None:
     assert [
-        name for name, s in services.items() if not (s.deploy and s.deploy.resources and s.deploy.resources.limits)
+        (env, name)
+        for env, name, s in containers(kind, *ENVIRONMENTS)
+        if not (s.deploy and s.deploy.resources and s.deploy.resources.limits)
     ] == []
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("env", ["staging", "prod"])
-def test_outside_dev_nothing_is_published_but_nginx(kind: type[Service], env: str) -> None:
-    published = [name for name, service in rendered(kind, env).services.items() if service.port_mappings]
-    assert published in ([], ["nginx"])
+@every_kind
+def test_outside_dev_nothing_is_published_but_nginx(kind: type[Service]) -> None:
+    published = [(env, name) for env, name, s in containers(kind, "staging", "prod") if s.port_mappings]
+    assert published in ([], [("staging", "nginx"), ("prod", "nginx")])
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+@every_kind
 def test_in_dev_everything_is_published_on_this_machine_only(kind: type[Service]) -> None:
     addresses = {p.host_ip for s in rendered(kind, "dev").services.values() for p in s.port_mappings}
     assert addresses <= {"127.0.0.1"}
 
 
-@every_service
-def test_outside_dev_it_mounts_no_folder_of_the_host(kind: type[Service], env: str) -> None:
+@every_kind
+def test_outside_dev_it_mounts_no_folder_of_the_host(kind: type[Service]) -> None:
     binds = {
-        m.source
-        for name, s in rendered(kind, env).services.items()
+        (env, m.source)
+        for env, name, s in containers(kind, "staging", "prod")
         for m in s.volume_mounts
         if m.type == "bind" and not (name in WATCHERS and m.read_only)
     }
-    assert env == "dev" or binds == set()
+    assert binds == set()
 
 
 @every_service
@@ -203,12 +211,12 @@ def test_every_secret_that_is_used_is_offered_and_marked(kind: type[Service], en
         assert {f"${{{fingerprint_variable(name)}:-}}" for name in used if name} <= marks
 
 
-@every_service
-def test_no_value_looks_like_a_secret(kind: type[Service], env: str) -> None:
-    for service in rendered(kind, env).services.values():
+@every_kind
+def test_no_value_looks_like_a_secret(kind: type[Service]) -> None:
+    for env, name, service in containers(kind, *ENVIRONMENTS):
         for variable, value in service.environment_map.items():
             if re.search(r"PASSWORD|SECRET|TOKEN|(^|_)KEY$|PASS$", variable) and "LENGTH" not in variable:
-                assert re.search(r"\$\{|^/run/secrets/", value or ""), f"{variable}={value}"
+                assert re.search(r"\$\{|^/run/secrets/", value or ""), f"{env}: {name}: {variable}={value}"
 
 
 @every_service
@@ -244,6 +252,7 @@ def test_its_nginx_configuration_is_well_formed(kind: type[Service], env: str, t
         assert parsed["errors"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_docker_compose_reads_everything_without_a_warning(env: str, tmp_path: Path) -> None:
     plugin_or_skip()

@@ -26,6 +26,7 @@ TEMPLATES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compose_cli")
 def test_every_operator_means_what_it_means_to_compose(tmp_path: Path) -> None:
     found = {template: filled(template) for template in TEMPLATES}
@@ -112,6 +113,7 @@ ENV_FILES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compose_cli")
 def test_env_files_mean_what_they_mean_to_compose(tmp_path: Path) -> None:
     services: dict[str, Any] = {}

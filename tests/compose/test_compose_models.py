@@ -246,6 +246,7 @@ def test_a_whole_number_may_have_a_decimal_point_but_an_amount_of_bytes_may_not(
         ComposeFile.loads("services: {a: {image: b, mem_limit: 1e9}}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["Service.model_validate({'image': 'a'})", "Service(image='a')"])
 def test_whatever_builds_the_first_element_of_a_process_can(first: str) -> None:
     program = f"from nself_sdk.compose import Service; print({first}.image)"

@@ -25,6 +25,7 @@ services:
 OTHER = "services: {o: {init: true}}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compose_cli")
 def test_several_files_extends_and_profiles_are_resolved_by_compose(tmp_path: Path) -> None:
     for name, text in {

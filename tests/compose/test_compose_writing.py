@@ -143,6 +143,7 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.dictionaries(texts, trees, max_size=4))
 def test_any_tree_comes_back(tree: Any) -> None:

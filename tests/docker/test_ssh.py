@@ -141,6 +141,7 @@ def test_a_forward_ends_with_an_exception(ambient):
     assert alive(folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_forward_ends_with_its_process_however_that_dies(ambient, number):
     script = (

@@ -63,6 +63,7 @@ def test_without_docker_a_test_is_skipped_with_the_reason(
     result.stdout.fnmatch_lines(["*SKIPPED*no Docker: *"])
 
 
+@pytest.mark.slow
 def test_without_docker_it_is_an_error_where_docker_is_required(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
