@@ -50,7 +50,7 @@ ACCEPTED_BECAUSE = (
     (r"services\.\S+\.(ports|volumes)\.?\S* .*must be|must be one of", "newer than this Compose: a listed value"),
     (r"refers to undefined|depends on undefined|cycle", "it refers to what it does not declare, or in a circle"),
     (r"empty compose file", "there are no services, and parts of a file may do without"),
-    (r"extend service|^ ?include |already defined at", "other files that it extends or includes, which only Compose reads"),
+    (r"extend service|^ ?include |already defined at", "files that it extends or includes, which only Compose reads"),
     (r"required variable|variable .* is missing|is not set", "its environment is not here"),
     (r"no such file|not found|is a directory|cannot find|failed to (read|load)|stat ", "needs files that are not here"),
     (r"invalid (project )?name|project name must", "the project's name is checked where a project has one"),
