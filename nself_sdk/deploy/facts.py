@@ -41,6 +41,7 @@ class Facts:
         here: those that it has not and that this machine would send, by reference.
         builder: the platform that this machine would build for, where it builds for another engine; empty otherwise.
         holders: the containers, of whatever project, that publish a port of the file.
+        elsewhere: another folder of this machine that the project runs from; empty where there is none.
         networks: all networks of the engine.
         names: the addresses of each public name that DNS was asked for; None where nobody told in time.
         commit: what is checked out; empty outside of git.
@@ -55,6 +56,7 @@ class Facts:
     here: Mapping[str, Image] = field(default_factory=dict[str, Image])
     builder: str = ""
     holders: tuple[Container, ...] = ()
+    elsewhere: str = ""
     networks: tuple[Network, ...] = ()
     names: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, tuple[str, ...] | None])
     commit: str = ""

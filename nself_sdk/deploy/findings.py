@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 
 from nself_sdk.compose import ComposeFile, Deploy, Service, UpdateConfig
@@ -156,6 +157,13 @@ def addressable(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Fin
     yield _judged("networks", "refusal" if left < len(missing) else "ok", what, fix)
 
 
+def alone(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
+    """No other folder's project has this name here: the two would take each other's containers and data."""
+    if facts.elsewhere:
+        fix = f"give one of them another name, or end it there: nself-sdk -C {shlex.quote(facts.elsewhere)} down"
+        yield Finding("name", "refusal", f"a project {file.name} runs here from {facts.elsewhere}", fix)
+
+
 def available(facts: Facts, file: ComposeFile, _: Environment) -> Iterator[Finding]:
     """Nobody else has the ports that are published."""
     wanted = capacity.ports(file)
@@ -242,11 +250,8 @@ def rolled(_: Facts, file: ComposeFile, __: Environment) -> Iterator[Finding]:
 
     Source of the words: https://docs.docker.com/reference/compose-file/deploy/
     """
-    asked = [
-        f"services.{name}.deploy.{word}"
-        for name, service in file.services.items()
-        for word in _unhonoured(service.deploy or Deploy())
-    ]
+    services = file.services.items()
+    asked = [f"services.{name}.deploy.{word}" for name, one in services for word in _unhonoured(one.deploy or Deploy())]
     if asked:
         fix = "leave them out: whatever fails, the release before is restored, as it was rolled out"
         yield Finding("rollout", "warning", f"without effect: {_listed(asked)}", fix)
@@ -285,6 +290,7 @@ RULES: tuple[Rule, ...] = (
     within_disk,
     within_memory,
     addressable,
+    alone,
     available,
     resolving,
     pinned,

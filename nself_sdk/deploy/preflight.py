@@ -15,7 +15,7 @@ from nself_sdk.deploy.facts import Facts, Finding
 from nself_sdk.deploy.findings import findings
 from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress
-from nself_sdk.docker import Driver, Image
+from nself_sdk.docker import Container, Driver, Image
 from nself_sdk.docker.names import resolved
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError, HostUnreachableError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds that DNS may take: it only warns, and nobody waits longer for a warning.
 _DNS_SECONDS = 2.0
+#: Compose's label: the folder that a project's paths are relative to.
+_STARTED_FROM = "com.docker.compose.project.working_dir"
 
 
 def read(driver: Driver, file: ComposeFile, context: Context, folder: Path) -> Facts:
@@ -52,6 +54,7 @@ def read(driver: Driver, file: ComposeFile, context: Context, folder: Path) -> F
             here=here,
             builder=builder,
             holders=holders.result(),
+            elsewhere="" if context.environment.remote else _elsewhere(holders.result(), file.name or "", folder),
             networks=networks.result(),
         )
 
@@ -63,6 +66,12 @@ def read_outside(context: Context, folder: Path) -> Facts:
     names = [name for name in public if name.rpartition(".")[2] != "localhost"]
     found = resolved(names, _DNS_SECONDS)
     return Facts(names={name: found.get(name) for name in names}, commit=commit, dirty=dirty)
+
+
+def _elsewhere(holders: Iterable[Container], project: str, folder: Path) -> str:
+    """Another folder that is still there and that containers of the project were started from."""
+    started = {Path(one.labels.get(_STARTED_FROM, folder)) for one in holders if one.project == project}
+    return next((str(home) for home in sorted(started) if home.is_dir() and not home.samefile(folder)), "")
 
 
 def _from_here(

@@ -133,6 +133,13 @@ CASES: dict[str, tuple[Facts, str]] = {
         replace(GOOD, names={"a.example.org": ("198.51.100.1",)}),
         "warning dns: a.example.org leads to 198.51.100.1, the host is 203.0.113.7",
     ),
+    "another folder's project of this name": (
+        replace(GOOD, elsewhere="/home/me/old shop"),
+        (
+            "refusal name: a project shop runs here from /home/me/old shop; give one of them another name, or end it "
+            "there: nself-sdk -C '/home/me/old shop' down"
+        ),
+    ),
     "uncommitted changes": (replace(GOOD, dirty=True), "warning git: uncommitted changes"),
 }
 
@@ -292,6 +299,17 @@ def test_a_deploy_that_is_refused_says_everything_and_touches_nothing(tmp_path: 
     assert caught.value.exit_code == 4
     assert any(line.startswith("warning: clock: is 9 seconds ahead") for line in told)
     assert {call.verb for call in driver.calls} & TOUCHING == set()
+
+
+@pytest.mark.parametrize(("home", "refused"), [("other", True), ("mine", False), ("moved", False)])
+def test_a_project_that_runs_from_another_folder_is_left_alone(tmp_path: Path, home: str, refused: bool) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+    driver = FakeHost()
+    label = {"com.docker.compose.project.working_dir": str(tmp_path / home)}
+    driver.answer("publishing", (replace(container("shop", "0.0.0.0", 443), labels=label),))
+    here = deployment(tmp_path / "mine", driver, [])
+    assert ("name" in {f.check for f in here.preflight()}) == refused
 
 
 @pytest.mark.parametrize("verb", ["info", "held", "networks", "publishing"])
