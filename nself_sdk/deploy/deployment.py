@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from pathlib import Path
-from typing import Self
 
 from nself_sdk import docker
 from nself_sdk.checks import check
 from nself_sdk.compose import ComposeFile
-from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running, targets
+from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running
 from nself_sdk.deploy.aiming import aimed
 from nself_sdk.deploy.facts import Finding
 from nself_sdk.deploy.findings import findings
@@ -21,16 +19,13 @@ from nself_sdk.deploy.recording import is_news, record, record_again
 from nself_sdk.deploy.releases import Release
 from nself_sdk.deploy.rollout import Rollout
 from nself_sdk.deploy.stack import RunningStack
-from nself_sdk.docker import Driver, Stack, Target
+from nself_sdk.docker import Stack, Target
 from nself_sdk.docker.redaction import Redaction
-from nself_sdk.environment import Environment
 from nself_sdk.errors import DriverError
 from nself_sdk.jobs import without_waiting
-from nself_sdk.passes import Pass, fingerprint_variable
+from nself_sdk.passes import fingerprint_variable
 from nself_sdk.plan import Plan, Wanted, plan
-from nself_sdk.project import Declaration, declared
-from nself_sdk.render import render
-from nself_sdk.store import ProjectFolder, revision
+from nself_sdk.store import revision
 from nself_sdk.store.folder import fingerprints
 from nself_sdk.store.hooks import executables
 
@@ -38,8 +33,9 @@ from nself_sdk.store.hooks import executables
 class Deployment(RunningStack):
     """A project in an environment on a host.
 
-    ``with Deployment(project, "staging") as staging: staging.deploy()``. What is declared is rendered and checked
-    before anything is connected, so that a mistake touches nothing.
+    ``with Deployment(project, "staging") as staging: staging.deploy()``. What is declared is rendered at once, and
+    checked by what would change something, before it connects: a mistake touches nothing, and keeps nobody from looking
+    at what runs, or from going back.
 
     Args:
         declaration: a project, or a function of the environment that makes one.
@@ -53,47 +49,15 @@ class Deployment(RunningStack):
         DeclarationError: the project or the folder is wrong; all problems at once.
     """
 
-    def __init__(  # noqa: PLR0913 - what, where and from where are positional; the rest by keyword
-        self,
-        declaration: Declaration,
-        environment: Environment | str,
-        folder: ProjectFolder | Path | str = ".",
-        *,
-        passes: Iterable[Pass] = (),
-        driver: Driver | None = None,
-        tell: Callable[[Progress], None] = lambda _: None,
-    ) -> None:
-        self.folder = folder if isinstance(folder, ProjectFolder) else ProjectFolder(folder)
-        self.environment = self.folder.environment(environment) if isinstance(environment, str) else environment
-        self.project = declared(declaration, self.environment).in_folder(self.folder.path)
-        self.context = self.project.context(self.environment)
-        self.file = render(self.project, self.environment, passes)
-        check(self.file, self.environment)
-        self._tell = tell
-        self._given = self._driver = driver
-        self._open = ExitStack()
-
-    def __enter__(self) -> Self:
-        if self._given is None:
-            self._driver = self._open.enter_context(docker.connect(self.target))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._driver = self._given
-        self._open.close()
-
-    @property
-    def target(self) -> Target:
-        """Where the engine is, from the environment's ``server.json``; this machine without one."""
-        return targets.target(self.folder, self.environment)
-
     def plan(self) -> Plan:
         """What a deploy would change on the host now, and why. Nothing is changed by it.
 
         Raises:
+            DeclarationError: what is declared does not pass the checks.
             SecretError: a secret is missing or weak.
             DriverError: Docker or the host refused.
         """
+        check(self.file, self.environment)
         return self._observe(self.stack())[0]
 
     def preflight(self) -> tuple[Finding, ...]:
@@ -102,8 +66,10 @@ class Deployment(RunningStack):
         Nothing is changed by it.
 
         Raises:
+            DeclarationError: what is declared does not pass the checks.
             DriverError: Docker or the host refused.
         """
+        check(self.file, self.environment)
         file = images.tagged(self.file, self.folder.path)
         facts = preflight.read(self.driver, file, self.context, self.folder.path)
         return findings(facts, file, self.environment)
@@ -153,6 +119,7 @@ class Deployment(RunningStack):
             UnhealthyServiceError: a service did not become healthy; its last lines are in the error.
             DriverError: Docker or the host refused.
         """
+        check(self.file, self.environment)
         report = self._report()
         with report.step("secrets", self._tell):
             self.folder.scaffold(self.project)

@@ -2,36 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
 
+from nself_sdk import docker
 from nself_sdk.compose import ComposeFile, Service
-from nself_sdk.deploy import certificates, health
+from nself_sdk.deploy import certificates, health, targets
 from nself_sdk.deploy.certificates import Certificate
 from nself_sdk.deploy.drift import Drift, drift
 from nself_sdk.deploy.health import ServiceHealth
 from nself_sdk.deploy.progress import Progress
-from nself_sdk.docker import Container, Driver, ExecResult, Stack
+from nself_sdk.docker import Container, Driver, ExecResult, Stack, Target
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem
 from nself_sdk.model import did_you_mean
-from nself_sdk.project import Project
+from nself_sdk.passes import Pass
+from nself_sdk.project import Declaration, declared
+from nself_sdk.render import render
+from nself_sdk.store import ProjectFolder
 
 
 class RunningStack:
-    """The containers of one project, through one connection. Made by `nself_sdk.Deployment`."""
+    """The containers of one project, through one connection, which is made at its first use.
 
-    project: Project
-    environment: Environment
-    file: ComposeFile
-    _driver: Driver | None = None
-    _tell: Callable[[Progress], None]
+    See `nself_sdk.Deployment`, which is one, for what it is made of.
+    """
+
+    def __init__(  # noqa: PLR0913 - what, where and from where are positional; the rest by keyword
+        self,
+        declaration: Declaration,
+        environment: Environment | str,
+        folder: ProjectFolder | Path | str = ".",
+        *,
+        passes: Iterable[Pass] = (),
+        driver: Driver | None = None,
+        tell: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self.folder = folder if isinstance(folder, ProjectFolder) else ProjectFolder(folder)
+        self.environment = self.folder.environment(environment) if isinstance(environment, str) else environment
+        self.project = declared(declaration, self.environment).in_folder(self.folder.path)
+        self.context = self.project.context(self.environment)
+        self.file = render(self.project, self.environment, passes)
+        self._tell = tell
+        self._given = self._driver = driver
+        self._open: ExitStack | None = None
+
+    def __enter__(self) -> Self:
+        self._open = ExitStack()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._driver = self._given
+        if self._open is not None:
+            self._open.close()
+        self._open = None
 
     @property
     def driver(self) -> Driver:
-        """The open connection."""
+        """The open connection.
+
+        Raises:
+            DriverError: Docker or the host refused, or this is outside of ``with``.
+        """
+        if self._driver is None and self._open is not None:
+            self._driver = self._open.enter_context(docker.connect(self.target))
         if self._driver is None:
             raise DriverError("there is no connection yet", "write: with Deployment(...) as deployment:")
         return self._driver
+
+    @property
+    def target(self) -> Target:
+        """Where the engine is, from the environment's ``server.json``; this machine without one."""
+        return targets.target(self.folder, self.environment)
 
     def down(self, *, timeout: int | None = None) -> None:
         """Stop and remove the containers and networks. Volumes, and so data, stay.

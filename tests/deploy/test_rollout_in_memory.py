@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakehost import FakeHost
 
-from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Postgres, Project
+from nself_sdk import ComposeFile, Deployment, Environment, Hasura, Postgres, Project, Redis
 from nself_sdk.compose import Deploy
 from nself_sdk.deploy import lock, rollout, running
 from nself_sdk.docker import ExecResult, Image
-from nself_sdk.errors import DriverError, UnhealthyServiceError
+from nself_sdk.errors import DeclarationError, DriverError, UnhealthyServiceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -254,3 +254,23 @@ def test_who_waits_for_one_service_is_told_at_once_of_another_that_ended(tmp_pat
     host.answer("containers", lambda _: tuple(replace(c, **odd.get(c.service, {})) for c in host.made.values()))
     with pytest.raises(UnhealthyServiceError, match="nginx: exited with code 3"):
         deployment(host, tmp_path).deploy(timeout=2)
+
+
+def test_what_is_declared_wrong_keeps_nobody_from_looking_or_going_back(tmp_path: Path) -> None:
+    host = FakeHost()
+
+    def declared(version: str) -> Deployment:
+        return Deployment(Project("shop").add(Redis(image=f"redis:{version}")), STAGING, tmp_path, driver=host)
+
+    for version in ("18", "19"):
+        declared(version).deploy()
+    wrong = declared("latest")
+    assert [state.verdict for state in wrong.status()] == ["healthy"]
+    calls = len(host.calls)
+    for change in (wrong.plan, wrong.preflight, wrong.deploy):
+        with pytest.raises(DeclarationError, match="not pinned"):
+            change()
+    assert len(host.calls) == calls
+    report = wrong.rollback()
+    assert report.release
+    assert "image: redis:18" in report.release.file
