@@ -15,10 +15,12 @@ export function api(resources) {
 
   router.get("/jobs/:id", async (request, response) => {
     if (resources.redis.status !== "ready") throw refusal(503, "the queue cannot be reached");
+    // The state first: a job that ends in between has its result all the same, and no end comes without one.
+    const state = await resources.queue.getJobState(request.params.id);
     const job = await resources.queue.getJob(request.params.id);
     if (!job) throw refusal(404, "there is no such job, or not any more");
     const { id, name, attemptsMade: attempts, returnvalue: result, failedReason: error } = job;
-    response.json({ id, name, state: await job.getState(), attempts, result, error });
+    response.json({ id, name, state, attempts, result, error });
   });
 
   return router;
