@@ -83,7 +83,7 @@ def test_the_readmes_stack_renders_everywhere_and_can_be_deployed(tmp_path: Path
     assert set(render(project, "prod").services) >= {"postgres", "hasura", "auth", "nginx", "redis", "payments"}
     assert Deployment(project, "staging", ProjectFolder(tmp_path)).environment == Environment.named("staging")
     with pytest.raises(DeclarationError, match="e-mail"):
-        Deployment(project, "prod", ProjectFolder(tmp_path))
+        Deployment(project, "prod", ProjectFolder(tmp_path)).check()
 
 
 @pytest.mark.slow

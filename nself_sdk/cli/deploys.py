@@ -146,6 +146,7 @@ def would_deploy(
 
     folder, environment, project = declared(context, env, frontends)
     deployment = Deployment(project, environment, folder)
+    deployment.check()
     made, unknown = _foreseen(deployment, None if plan is None else saved_plan(plan))
     images = {name: service.image or "" for name, service in sorted(deployment.file.services.items())}
     if as_json:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
-from nself_sdk import docker
-from nself_sdk.checks import check
+from nself_sdk import checks, docker
 from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy import certificates, images, lock, observing, preflight, refusals, releases, running
 from nself_sdk.deploy.aiming import aimed
@@ -49,6 +48,16 @@ class Deployment(RunningStack):
         DeclarationError: the project or the folder is wrong; all problems at once.
     """
 
+    def check(self) -> None:
+        """Refuse what is declared wrong, or a host that cannot be one. `plan` and `deploy` do so before they connect.
+
+        Raises:
+            DeclarationError: with all problems at once.
+        """
+        checks.check(self.file, self.environment)
+        if self._given is None:
+            _ = self.target
+
     def plan(self) -> Plan:
         """What a deploy would change on the host now, and why. Nothing is changed by it.
 
@@ -57,7 +66,7 @@ class Deployment(RunningStack):
             SecretError: a secret is missing or weak.
             DriverError: Docker or the host refused.
         """
-        check(self.file, self.environment)
+        self.check()
         return self._observe(self.stack())[0]
 
     def preflight(self) -> tuple[Finding, ...]:
@@ -69,7 +78,7 @@ class Deployment(RunningStack):
             DeclarationError: what is declared does not pass the checks.
             DriverError: Docker or the host refused.
         """
-        check(self.file, self.environment)
+        self.check()
         file = images.tagged(self.file, self.folder.path)
         facts = preflight.read(self.driver, file, self.context, self.folder.path)
         return findings(facts, file, self.environment)
@@ -119,7 +128,7 @@ class Deployment(RunningStack):
             UnhealthyServiceError: a service did not become healthy; its last lines are in the error.
             DriverError: Docker or the host refused.
         """
-        check(self.file, self.environment)
+        self.check()
         report = self._report()
         with report.step("secrets", self._tell):
             self.folder.scaffold(self.project)

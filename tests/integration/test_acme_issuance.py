@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 import urllib.request
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.docker
 
-NAME = "nself-test-acme"
+NAME = f"nself-test-acme-{token_hex(4)}"
 HOSTS = ("api.app1.test", "api.staging.shop.test")
 NO_DNS = "resolve URL"
 SETTINGS = {
