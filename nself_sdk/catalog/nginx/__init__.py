@@ -5,6 +5,7 @@ Sources: https://github.com/docker-library/official-images/blob/37079fb336f572a8
 https://nginx.org/en/security_advisories.html (why at least 1.30.6),
 https://github.com/nginx/docker-nginx/blob/0d7f4380c735af5009aa364e27fafecd958fd4fa/stable/alpine/Dockerfile
 (paths, curl, SIGQUIT for a graceful stop),
+https://github.com/nginx/nginx/blob/01f1e4d1/src/core/ngx_resolver.c (``resend_timeout``),
 https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2,
 https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_reject_handshake,
 https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass (a variable is resolved at run time),
