@@ -83,7 +83,7 @@ def test_the_admin_secret_of_one_endpoint_opens_no_other(stack: NselfStack, endp
 def test_a_sign_up_at_auth_sends_a_mail_that_mailpit_receives(stack: NselfStack) -> None:
     address = {"email": "ada@example.com", "password": "correct horse battery"}
     assert stack.request("POST", "auth", "/signup/email-password", json=address).status == 200
-    found = asked(stack, "GET", "mail", "/api/v1/search?query=ada").json()["messages"]
+    found = asked(stack, "GET", "mail", "/api/v1/search?query=ada@example.com").json()["messages"]
     assert [one["To"][0]["Address"] for one in found] == ["ada@example.com"]
     body = asked(stack, "GET", "mail", f"/api/v1/message/{found[0]['ID']}").json()["Text"]
     assert stack.url("auth", "/verify").partition("?")[0] in body
