@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def main() -> NoReturn:
         _end(f"error: {error.filename}: {error.strerror}\n  this user may not use it; name another with -C", 1)
     finally:
         _written()
+        gc.freeze()  # else Python looks for garbage once more: a fifth of the time of a build
     sys.exit(0)
 
 
