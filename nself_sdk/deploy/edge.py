@@ -10,13 +10,16 @@ import base64
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.docker import Container, Driver, ExecResult
 from nself_sdk.errors import DriverError
 from nself_sdk.offers import EDGE, RELOAD
 
-_POLL = 0.25
+#: Seconds between two looks at the edge's connections, and how many one exec goes on looking: so much later is Ctrl-C
+#: heard.
+_POLL, _PATIENCE = 0.25, 5.0
 
 # A call of a method that there is not: gRPC answers that with the status 200 of HTTP, as any other
 # (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
@@ -65,6 +68,17 @@ done
 {test} || {{ for path in $paths; do rm -f "$path.next"; done; exit 1; }}
 for path in $paths; do cat "$path.next" > "$path"; rm -f "$path.next"; done
 {command}
+"""
+
+# The columns are: the number, the local address, the remote one and the state; 01 is an established connection
+# (https://docs.kernel.org/networking/proc_net_tcp.html).
+_CONNECTIONS = """\
+for _ in $(seq {looks}); do
+  left=$(grep -cE ' ({peers}):[0-9A-F]{{4}} 01 ' /proc/net/tcp)
+  if [ "$left" = 0 ]; then break; fi
+  sleep {pause}
+done
+echo "$left"
 """
 
 
@@ -117,20 +131,23 @@ class Edge:
     def drain(self, containers: Sequence[Container], seconds: float) -> int:
         """Wait until the edge has no connection to these containers, or the time is over; how many are left."""
         deadline = time.monotonic() + seconds
-        addresses = {address for container in containers for address in _addresses(container)}
-        while (left := self._connections(addresses)) and time.monotonic() < deadline:
-            time.sleep(_POLL)
+        peers = "|".join(sorted(_peer(address) for container in containers for address in _addresses(container)))
+        while left := self._connections(peers, deadline - time.monotonic()):
+            if time.monotonic() > deadline:
+                break
         return left
 
-    def _connections(self, addresses: set[str]) -> int:
-        table = self.driver.exec(self.container.id, ["cat", "/proc/net/tcp"]).stdout
-        return sum(_peer(line) in addresses for line in table.splitlines()[1:] if line.split()[3] == _ESTABLISHED)
+    def _connections(self, peers: str, seconds: float) -> int:
+        """How many there are to these addresses, after waiting at most so long that there are none.
+
+        It is waited inside: each exec takes the host some of the time in which it has to answer.
+        """
+        looks = int(max(0, min(seconds, _PATIENCE)) / _POLL) + 1
+        script = _CONNECTIONS.format(looks=looks, peers=peers, pause=_POLL)
+        return int(self.driver.exec(self.container.id, ["sh", "-c", script]).stdout or 0)
 
     def _run(self, script: str, stdin: str, what: str) -> None:
         run_script(self.driver, self.container, script, stdin, what)
-
-
-_ESTABLISHED = "01"  # include/net/tcp_states.h
 
 
 def reload(driver: Driver, file: ComposeFile, container: Container, texts: Mapping[str, str]) -> None:
@@ -182,7 +199,6 @@ def _addresses(container: Container) -> list[str]:
     return sorted(container.addresses.values())
 
 
-def _peer(line: str) -> str:
-    """The remote IPv4 address of a line of /proc/net/tcp: four bytes in hexadecimal, the last one first."""
-    octets = bytes.fromhex(line.split()[2].partition(":")[0])
-    return ".".join(str(octet) for octet in reversed(octets))
+def _peer(address: str) -> str:
+    """An IPv4 address as /proc/net/tcp writes it: four bytes in hexadecimal, the last one first."""
+    return ip_address(address).packed[::-1].hex().upper()

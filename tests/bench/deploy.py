@@ -77,7 +77,8 @@ class Shop:
         with probing(shop.traffic(self.vps, rate=RATE)) as running:
             time.sleep(STEADY_SECONDS)
             begin = running.seconds
-            what()
+            with shop.elsewhere():
+                what()
             end = running.seconds
             while running.report.requests < requests:
                 time.sleep(0.5)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,18 +45,6 @@ def folder(host: Vps, rig_images: Callable[..., object], tmp_path_factory: pytes
     return path
 
 
-@contextmanager
-def elsewhere() -> Iterator[None]:
-    """Whoever deploys has a machine of his own: what he does there does not slow the host down."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, 19)  # of this thread, and of what it starts from now on
-    try:
-        yield
-    finally:
-        with suppress(PermissionError):  # only root may
-            os.setpriority(os.PRIO_PROCESS, 0, before)
-
-
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_deploy_of_two_services_and_a_route_loses_nothing(host: Vps, folder: Path, version: int) -> None:
     shop.edit(folder, f"\n# version {version}\n")
@@ -66,7 +52,7 @@ def test_a_deploy_of_two_services_and_a_route_loses_nothing(host: Vps, folder: P
     with probing(shop.traffic(host, rate=RATE)) as running:
         time.sleep(STEADY_SECONDS)
         begin = running.seconds
-        with shop.deployment(folder, version) as deployment, elsewhere():
+        with shop.deployment(folder, version) as deployment, shop.elsewhere():
             report = deployment.deploy()
         end = running.seconds
         while running.report.requests < REQUESTS:

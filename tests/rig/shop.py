@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from nself_sdk.store import ProjectFolder
 from nself_sdk.testing.edge import Edge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rig.vps import Vps
 
 DOMAIN = "shop.example.com"
@@ -37,6 +41,8 @@ async def echo(body: dict[str, str]) -> dict[str, str]:
     """Say the same."""
     return body
 '''
+#: Where an engine writes its process id.
+_ENGINE = Path("/run/docker.pid")
 _INIT = b'{"type":"connection_init"}'
 _SOCKET = {"Sec-WebSocket-Protocol": "graphql-transport-ws"}
 
@@ -109,3 +115,24 @@ def traffic(vps: Vps, *, rate: float = 100, slow: float = 10) -> Probe:
         address=vps.address,
         authority=Edge().authority,
     )
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Whoever deploys has a machine, and an engine, of his own: what they do does not slow the host down.
+
+    Here all share the same processors; so this thread, what it starts, and this machine's engine run only while nobody
+    else wants to. (Of a low priority alone, they would not make way at once.)
+    """
+    _schedule(os.SCHED_IDLE)
+    try:
+        yield
+    finally:
+        _schedule(os.SCHED_OTHER)
+
+
+def _schedule(policy: int) -> None:
+    engine = Path("/proc", _ENGINE.read_text().strip(), "task").glob("*") if _ENGINE.exists() else ()
+    for thread in (0, *(int(task.name) for task in engine)):
+        with suppress(PermissionError, ProcessLookupError):  # only root may; a thread may have ended
+            os.sched_setscheduler(thread, policy, os.sched_param(0))
