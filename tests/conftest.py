@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,22 @@ ENGINE = os.environ.get("NSELF_TEST_ENGINE", "install" if IN_CI else "")
 # What is started in the background, or by nohup, ignores these; so would all that the tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several runs of all tests at once on a machine, one has the engine: what waits for health would starve."""
+    config = session.config
+    whole = config.getoption("numprocesses", None) and "not docker" not in config.option.markexpr
+    if hasattr(config, "workerinput") or not whole or ENGINE == "none":
+        return
+    turn = (Path(tempfile.gettempdir()) / "nself-rig-tests.lock").open("a")
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.stderr.write("waiting: another run of the tests has the engine of this machine\n")
+        fcntl.flock(turn, fcntl.LOCK_EX)
+    config.add_cleanup(turn.close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
