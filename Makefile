@@ -7,7 +7,7 @@ WITH_ENGINE := NSELF_TEST_ENGINE=$${NSELF_TEST_ENGINE:-install}
 # What one process compiled the others need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-down test test-fast proofs lint style mypy pyright tools format bench docs clean
+.PHONY: help demo demo-down test suite test-fast proofs lint style mypy pyright tools format bench docs clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,10 @@ demo-down: $(BIN)/.ready ## Stop the demo; its data stays (NAME=demo)
 	@$(BIN)/python tests/demo.py down $(NAME)
 
 test: $(BIN)/.ready ## All checks and tests; installs and starts a Docker engine where there is none
-	@$(MAKE) --no-print-directory -j tools style mypy pyright
+	@$(MAKE) --no-print-directory -j style mypy pyright suite
+
+# Beside the checks of style and types: it waits for containers most of the time.
+suite: $(BIN)/.ready tools
 	$(WITH_ENGINE) $(BIN)/pytest -m "not long" -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(BIN)/.ready ## The tests that need no engine: seconds
