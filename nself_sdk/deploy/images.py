@@ -14,17 +14,16 @@ from nself_sdk.store import contents
 
 
 def tagged(file: ComposeFile, folder: Path) -> ComposeFile:
-    """The file, with each image that is built from the user's code named after the content of that code.
+    """The file, with each image that is built from the user's code named after that code and how it is built.
 
     So an unchanged service is neither built nor replaced, and a release names exactly what it ran. An image with a tag
     of the user's own keeps it.
     """
 
     def named(name: str, service: Service) -> Service:
-        image, context = image_of(file, name), contents.context(service, folder)
-        if context is None or not context.is_dir() or ":" in image.rpartition("/")[2]:
-            return service
-        return service.replace(image=f"{image}:{contents.digest(context)}")
+        image, digest = image_of(file, name), contents.digest(service, folder)
+        has_tag = ":" in image.rpartition("/")[2]
+        return service if has_tag or not digest else service.replace(image=f"{image}:{digest}")
 
     return file.map_services(named)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import json
 from collections.abc import Container, Iterator
 from pathlib import Path
 
@@ -30,19 +31,31 @@ def missing(file: ComposeFile, folder: Path, coming: Container[Path] = ()) -> It
             yield Problem(f"services.{name}.build", f"there is no folder {place}", fix)
 
 
-def digest(folder: Path) -> str:
-    """Twelve hexadecimal digits over every file's path, mode and content, and every link's target.
+def digest(service: Service, folder: Path) -> str:
+    """Twelve hexadecimal digits over all that the service's image is made of; empty where that is not a folder.
 
-    Plain patterns of ``.dockerignore`` are left out; exceptions to them (``!name``) are not understood, so then the
-    digest covers too much rather than too little.
+    That is every file's path, mode and content, every link's target, and how it is built: another stage or platform,
+    or another Dockerfile in the Compose file, make another image of the same code. Plain patterns of ``.dockerignore``
+    are left out; exceptions to them (``!name``) are not understood, so then the digest covers too much rather than too
+    little.
     """
-    total = hashlib.sha256()
-    for path in sorted(_files(folder, _ignored(folder))):
-        name = path.relative_to(folder).as_posix()
+    place = context(service, folder)
+    if place is None or not place.is_dir():
+        return ""
+    total = hashlib.sha256(_manner(service).encode())
+    for path in sorted(_files(place, _ignored(place))):
+        name = path.relative_to(place).as_posix()
         content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
         total.update(f"{name}\0{path.lstat().st_mode & 0o111}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()[:12]
+
+
+def _manner(service: Service) -> str:
+    """How the image is built; empty where nothing but the folder is said."""
+    said = dict(service.build.written) if isinstance(service.build, Build) else {}
+    said = {key: value for key, value in {**said, "platform": service.platform}.items() if value and key != "context"}
+    return json.dumps(said, default=str) if said else ""
 
 
 def _ignored(folder: Path) -> tuple[str, ...]:
