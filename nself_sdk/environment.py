@@ -84,6 +84,15 @@ Email = Annotated[
 Domain = Annotated[str, AfterValidator(_domain)]
 #: Let's Encrypt, its CA for trying things out, or the URL of another CA's ACME directory.
 AcmeCa = Annotated[str, Field(pattern=r"^(letsencrypt|letsencrypt-staging|https://[A-Za-z0-9.-]+(:[0-9]+)?/[\w./-]*)$")]
+#: A registry, and what its repositories' names begin with; Docker Hub's where no host is said
+#: (https://github.com/distribution/reference/blob/main/reference.go).
+Registry = Annotated[
+    str,
+    Field(
+        pattern=r"^$|^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$",
+        examples=["ghcr.io/acme"],
+    ),
+]
 PublishedPort = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -124,6 +133,9 @@ class Environment(Model):
     restart: Literal["no", "always", "unless-stopped", "on-failure"] = "unless-stopped"
     #: The engine is on another machine: a path of this one means nothing there.
     remote: bool = False
+    #: Where images of your code are pushed to once built, and pulled from; without one they are carried over ssh.
+    #: dev, whose images are this machine's alone, uses none.
+    registry: Registry = ""
     #: A stack without monitoring is refused. Say False on purpose, or ``MONITORING_REQUIRED=false``.
     monitoring_required: bool = False
     #: A mail catcher is refused, and so is Auth without a mail server. Say False, or ``REAL_MAIL_REQUIRED=false``.

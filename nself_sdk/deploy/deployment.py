@@ -79,7 +79,7 @@ class Deployment(RunningStack):
             DriverError: Docker or the host refused.
         """
         self.check()
-        file = images.tagged(self.file, self.folder.path)
+        file = self._tagged()
         facts = preflight.read(self.driver, file, self.context, self.folder.path)
         return findings(facts, file, self.environment)
 
@@ -194,7 +194,7 @@ class Deployment(RunningStack):
     def forget(self) -> None:
         """Remove the project's releases, and the images that were built for it. Data stays."""
         releases.forget(self.driver, self.project.name)
-        tagged = images.tagged(self.file, self.folder.path)
+        tagged = self._tagged()
         for name, service in tagged.services.items():
             if service.build is not None:
                 releases.drop(self.driver, observing.image_of(tagged, name))
@@ -203,7 +203,7 @@ class Deployment(RunningStack):
         """What Docker is given: the file, and the secrets' values in the process that runs Compose alone."""
         secrets = self.folder.secrets(self.context)
         marks = {fingerprint_variable(name): mark for name, mark in fingerprints(secrets).items()}
-        given = ComposeFile.loads(file) if file else images.tagged(self.file, self.folder.path)
+        given = ComposeFile.loads(file) if file else self._tagged()
         return Stack(
             project=self.project.name,
             file=without_waiting(given).to_yaml(),
@@ -212,11 +212,15 @@ class Deployment(RunningStack):
             variables=marks,
         )
 
+    def _tagged(self) -> ComposeFile:
+        registry = "" if self.environment.profile == "dev" else self.environment.registry
+        return images.tagged(self.file, self.folder.path, registry)
+
     def _report(self) -> Report:
         return Report(outcome=f"{self.project.name} is healthy in {self.environment.name}")
 
     def _observe(self, stack: Stack) -> tuple[Plan, Wanted]:
-        file = images.tagged(self.file, self.folder.path)
+        file = self._tagged()
         wanted = observing.wanted(self.driver, stack, file, self.environment.name)
         return plan(wanted, observing.observed(self.driver, wanted, self.project.name)), wanted
 
@@ -267,5 +271,7 @@ class Deployment(RunningStack):
                 except DriverError:
                     what = "no engine on this machine: images are built and pulled on the host"
                     self._tell(Progress("images", what))
-            file = images.tagged(self.file, self.folder.path)
-            images.provide(self.driver, stack, file, here, self._tell)
+            file, registry = self._tagged(), self.environment.registry
+            images.Provider(
+                target=self.driver, stack=stack, file=file, tell=self._tell, here=here, registry=registry
+            ).provide()

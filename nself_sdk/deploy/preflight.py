@@ -13,6 +13,7 @@ from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy import capacity
 from nself_sdk.deploy.facts import Facts, Finding
 from nself_sdk.deploy.findings import findings
+from nself_sdk.deploy.images import is_shared
 from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress
 from nself_sdk.docker import Container, Driver, Image
@@ -82,9 +83,10 @@ def _from_here(
     missing = {reference: service for reference, service in missing.items() if reference not in held}
     if not missing or not environment.remote:
         return {}, ""
+    sent = [each for each, service in missing.items() if not is_shared(each, service, environment.registry)]
     try:
         with docker.connect(docker.LOCAL) as driver:
-            found = driver.held(missing)
+            found = driver.held(sent)
             built = any(service.build is not None for name, service in missing.items() if name not in found)
             return found, driver.info().platform if built else ""
     except DriverError:  # no engine here: the host builds and pulls by itself

@@ -199,7 +199,7 @@ def forget(driver: Driver, project: str, kept: int = 0) -> None:
     # What was built for this project only, also by a deploy that failed; another project may use the same Postgres.
     for image in driver.images(f"{_BUILT_FOR}={project}"):
         for reference in image.tags:
-            if reference.startswith(f"{project}-") and not {reference, reference.removesuffix(":latest")} & used:
+            if _is_built_name(reference, project) and not {reference, reference.removesuffix(":latest")} & used:
                 drop(driver, reference)
 
 
@@ -207,6 +207,11 @@ def drop(driver: Driver, reference: str) -> None:
     """Take a name from an image, if it is there and no container needs it."""
     with contextlib.suppress(DriverError):
         driver.remove_image(reference)
+
+
+def _is_built_name(reference: str, project: str) -> bool:
+    """Whether an image of the project's code is called so, in whatever registry; but not what a release calls it."""
+    return not reference.startswith("nself-release/") and reference.rpartition("/")[2].startswith(f"{project}-")
 
 
 def _name(release: Release) -> str:

@@ -14,6 +14,7 @@ _QUOTED_LINES = 12
 _NOISE = re.compile(
     r'time="[^"]*" level=(warning|info|debug)'
     r"| (Container|Network|Volume|Image) \S+ +(Creat|Start|Recreat|Stop|Remov|Wait|Runn|Health|Built|Pull)"
+    r"| Pushing \S+: "
     r"|#\d+ (DONE|CACHED|transferring|building|\[.*internal\]|\[.*\] (FROM|COPY))|#\d+ *$|-+$|\s*$"
 )
 
@@ -60,6 +61,11 @@ _CASES = (
         r"pull access denied for (?P<image>[^\s,]+)",
         "the image {image} may not be pulled, or does not exist",
         _LOGIN,
+    ),
+    _Case(
+        r"unauthorized: |no basic auth credentials|(?:^|: )denied: ",
+        "the registry does not let you in",
+        "log in to it on this machine, as a user who may read and write there: docker login REGISTRY",
     ),
     _Case(
         r"manifest for (?P<image>\S+) not found|failed to resolve reference \"(?P<other>[^\"]+)\".*not found"

@@ -29,6 +29,7 @@ FACTS = {
     "HASURA_DEV_MODE": "hasura_dev_mode",
     "ENABLE_HOT_RELOAD": "hot_reload",
     "FRONTENDS": "frontends",
+    "IMAGE_REGISTRY": "registry",
     "MONITORING_REQUIRED": "monitoring_required",
     "REAL_MAIL_REQUIRED": "real_mail_required",
     "ADMIN_EMAIL": "admin_email",

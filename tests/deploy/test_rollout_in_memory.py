@@ -205,10 +205,11 @@ def test_an_image_that_a_failed_deploy_built_goes_with_the_next_release_and_no_o
     host: FakeHost, tmp_path: Path
 ) -> None:
     built = {"com.docker.compose.project": "shop"}
-    for name, labels in (("shop-hello:failed", built), ("redis:7", built), ("shop-hello:theirs", {})):
+    pushed = "ghcr.io/acme/shop-hello:failed"
+    for name, labels in (("shop-hello:failed", built), (pushed, built), ("redis:7", built), ("shop-hello:theirs", {})):
         host.kept[name] = Image(id=name, tags=(name,), os="linux", architecture="amd64", size=1, labels=labels)
     deployment(host, tmp_path, "debug").deploy()
-    assert [call.arguments for call in host.calls if call.verb == "remove_image"] == [("shop-hello:failed",)]
+    assert [call.arguments for call in host.calls if call.verb == "remove_image"] == [("shop-hello:failed",), (pushed,)]
 
 
 def test_a_new_superuser_password_is_told_to_the_running_database_and_to_a_new_container(

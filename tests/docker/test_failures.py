@@ -38,6 +38,11 @@ Bind for 127.0.0.1:18099 failed: port is already allocated""",
         ),
         "the image acme/payments may not be pulled, or does not exist",
     ),
+    "push denied": (
+        " Pushing ghcr.io/acme/pay:1: 04ae461b3772 Preparing \ndenied: permission_denied: write_package",
+        "the registry does not let you in\n  | denied: permission_denied: write_package",
+    ),
+    "push without a login": ("unauthorized: authentication required", "the registry does not let you in"),
     "no such tag": (
         "Error response from daemon: manifest for redis:99 not found: manifest unknown: manifest unknown",
         "there is no image redis:99",
@@ -145,6 +150,12 @@ Error response from daemon: the moon is in the way
 """
     error = failure("docker compose up", text)
     assert error.message == "docker compose up failed\n  | Error response from daemon: the moon is in the way"
+
+
+def test_what_a_program_may_not_do_is_no_matter_of_a_registry():
+    assert failure("docker compose build", "[Errno 13] Permission denied: '/x'").message.startswith(
+        "docker compose build failed\n"
+    )
 
 
 def test_progress_and_build_chatter_are_not_quoted():

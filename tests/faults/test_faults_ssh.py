@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from oracles import Kept, Prober, availability, check, connections, convergence, data, error, lock
-from proxy import Proxy
+from rig.proxy import Proxy
 from shop import BARE, SITE, Shop
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ class Proxy:
         self._swallowing = True
 
     def _reset(self) -> None:
-        for writer in self._open:
+        for writer in [each for each in self._open if not each.is_closing()]:
             at_once = struct.pack("ii", 1, 0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             writer.transport.abort()
