@@ -148,7 +148,7 @@ def would_deploy(
     deployment = Deployment(project, environment, folder)
     deployment.check()
     made, unknown = _foreseen(deployment, None if plan is None else saved_plan(plan))
-    images = {name: service.image or "" for name, service in sorted(deployment.file.services.items())}
+    images = {name: service.image or "" for name, service in sorted(deployment.tagged.services.items())}
     if as_json:
         changes = made.model_dump(mode="json") if made else None
         typer.echo(

@@ -48,6 +48,12 @@ class Deployment(RunningStack):
         DeclarationError: the project or the folder is wrong; all problems at once.
     """
 
+    @property
+    def tagged(self) -> ComposeFile:
+        """The file as it is deployed: each image of the project's code is named after that code, and the registry."""
+        registry = "" if self.environment.profile == "dev" else self.environment.registry
+        return images.tagged(self.file, self.folder.path, registry)
+
     def check(self) -> None:
         """Refuse what is declared wrong, or a host that cannot be one. `plan` and `deploy` do so before they connect.
 
@@ -79,7 +85,7 @@ class Deployment(RunningStack):
             DriverError: Docker or the host refused.
         """
         self.check()
-        file = self._tagged()
+        file = self.tagged
         facts = preflight.read(self.driver, file, self.context, self.folder.path)
         return findings(facts, file, self.environment)
 
@@ -194,16 +200,16 @@ class Deployment(RunningStack):
     def forget(self) -> None:
         """Remove the project's releases, and the images that were built for it. Data stays."""
         releases.forget(self.driver, self.project.name)
-        tagged = self._tagged()
-        for name, service in tagged.services.items():
+        file = self.tagged
+        for name, service in file.services.items():
             if service.build is not None:
-                releases.drop(self.driver, observing.image_of(tagged, name))
+                releases.drop(self.driver, observing.image_of(file, name))
 
     def stack(self, file: str | None = None) -> Stack:
         """What Docker is given: the file, and the secrets' values in the process that runs Compose alone."""
         secrets = self.folder.secrets(self.context)
         marks = {fingerprint_variable(name): mark for name, mark in fingerprints(secrets).items()}
-        given = ComposeFile.loads(file) if file else self._tagged()
+        given = ComposeFile.loads(file) if file else self.tagged
         return Stack(
             project=self.project.name,
             file=without_waiting(given).to_yaml(),
@@ -212,16 +218,11 @@ class Deployment(RunningStack):
             variables=marks,
         )
 
-    def _tagged(self) -> ComposeFile:
-        registry = "" if self.environment.profile == "dev" else self.environment.registry
-        return images.tagged(self.file, self.folder.path, registry)
-
     def _report(self) -> Report:
         return Report(outcome=f"{self.project.name} is healthy in {self.environment.name}")
 
     def _observe(self, stack: Stack) -> tuple[Plan, Wanted]:
-        file = self._tagged()
-        wanted = observing.wanted(self.driver, stack, file, self.environment.name)
+        wanted = observing.wanted(self.driver, stack, self.tagged, self.environment.name)
         return plan(wanted, observing.observed(self.driver, wanted, self.project.name)), wanted
 
     def _probed(self, probe: Probe | None, report: Report) -> AbstractContextManager[object]:
@@ -271,7 +272,11 @@ class Deployment(RunningStack):
                 except DriverError:
                     what = "no engine on this machine: images are built and pulled on the host"
                     self._tell(Progress("images", what))
-            file, registry = self._tagged(), self.environment.registry
             images.Provider(
-                target=self.driver, stack=stack, file=file, tell=self._tell, here=here, registry=registry
+                target=self.driver,
+                stack=stack,
+                file=self.tagged,
+                tell=self._tell,
+                here=here,
+                registry=self.environment.registry,
             ).provide()
