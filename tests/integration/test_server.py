@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import uuid
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,7 @@ from nself_sdk import docker
 from nself_sdk.docker import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
 
     from rig.vps import Vps
 
@@ -155,20 +156,20 @@ def test_a_disk_that_is_too_small_is_seen_and_refused(vps: Vps, folder: Path):
     assert "MB free at /small, " in deploy.stderr
 
 
-@pytest.fixture(scope="module")
-def fresh(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+@contextmanager
+def fresh_host(path: Path, image: str, *options: str) -> Generator[tuple[str, Path]]:
     """A host with sshd and sudo and nothing else: its container's name, and a project folder that names it."""
     from rig.images import ensure_recipes
     from rig.recipes import recipe
     from rig.shell import docker as engine_here
     from rig.vps import _free_ports
 
-    ensure_recipes(("fresh-host",), print)
-    path, name, [port] = tmp_path_factory.mktemp("fresh"), f"nself-fresh-{uuid.uuid4().hex[:8]}", _free_ports(1)
+    ensure_recipes((image,), print)
+    name, [port] = f"nself-fresh-{uuid.uuid4().hex[:8]}", _free_ports(1)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path / "key"], check=True)
-    engine_here("run", "--detach", "--privileged", "--init", "--name", name, "--label", "dev.nself.rig=vps",
+    engine_here("run", "--detach", "--privileged", "--name", name, "--label", "dev.nself.rig=vps",
                 "--label", f"dev.nself.rig.pid={os.getpid()}", f"--publish=127.0.0.1:{port}:2222",
-                "--env", f"AUTHORIZED_KEY={(path / 'key.pub').read_text()}", recipe("fresh-host").tag)  # fmt: skip
+                "--env", f"AUTHORIZED_KEY={(path / 'key.pub').read_text()}", *options, recipe(image).tag)  # fmt: skip
     try:
         ready = "until pgrep -x sshd >/dev/null; do sleep 0.1; done; cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"
         (path / "pins").write_text(f"[127.0.0.1]:{port} {engine_here('exec', name, 'sh', '-c', ready)}\n")
@@ -176,6 +177,12 @@ def fresh(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         yield name, project_folder(path / "shop", host=url, identity_file=path / "key", known_hosts=path / "pins")
     finally:
         engine_here("rm", "-fv", name)
+
+
+@pytest.fixture(scope="module")
+def fresh(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    with fresh_host(tmp_path_factory.mktemp("fresh"), "fresh-host", "--init") as made:
+        yield made
 
 
 def on(name: str, script: str) -> str:
@@ -226,6 +233,23 @@ def test_a_fresh_host_is_prepared_and_never_locked(fresh: tuple[str, Path]):
     assert (again.returncode, "to be done" in again.stdout) == (0, False)
     assert checked(folder)["host"]["verdict"] == "ok"
     assert json.loads(on(name, "cat /etc/docker/daemon.json"))["log-opts"] == {"max-size": "10m", "max-file": "3"}
+
+
+@pytest.mark.long
+def test_a_host_with_systemd_is_prepared_and_is_so_after_a_reboot(engine: None, tmp_path: Path):
+    old = Path("/sys/fs/cgroup/systemd").exists()  # version 1 of cgroups, which systemd must see as the machine's
+    cgroups = ["--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup"] if old else ["--cgroupns=private"]
+    with fresh_host(tmp_path, "fresh-host-systemd", "--tmpfs=/run", "--tmpfs=/run/lock", *cgroups) as (name, folder):
+        done = nself(folder, "server", "init", "staging", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert "      systemctl enable --now docker\n" in done.stdout
+        subprocess.run(["docker", "restart", name], capture_output=True, check=True)
+        on(name, "until systemctl is-system-running --wait | grep -E 'running|degraded'; do sleep 0.2; done")
+        assert on(name, "systemctl is-active docker ssh ufw").split() == ["active"] * 3
+        assert "Status: active" in on(name, "ufw status")
+        assert checked(folder)["engine"]["verdict"] == "ok"
+        again = nself(folder, "server", "init", "staging")
+        assert (again.returncode, "to be done" in again.stdout) == (0, False)
 
 
 # Stands before the real one: where it is switched on, new connections to sshd are turned away.
