@@ -71,11 +71,11 @@ class Live:
         if progress.service:
             self._services[progress.service] = (progress.what, elapsed)
         self._step, self._last_line = progress.step, progress.what
-        if self._live is not None and progress.lasting:
-            self._live.console.print(str(progress), markup=False, highlight=False)
-        if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
-            # A terminal or a reader that went away must not end a deploy half-way.
-            with contextlib.suppress(OSError):
+        # A terminal or a reader that went away must not end a deploy half-way.
+        with contextlib.suppress(OSError):
+            if self._live is not None and progress.lasting:
+                self._live.console.print(str(progress), markup=False, highlight=False)
+            if self._live is None and (progress.service or not progress.raw or _STEP_OF_A_BUILD.match(progress.what)):
                 typer.echo(f"{elapsed:7.1f} s  {progress}", err=True)
 
     def _table(self) -> RenderableType:
@@ -189,7 +189,7 @@ def _for_whoever_reads() -> Generator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # a pipe or a terminal that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,8 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from nself_sdk.deploy import Deployment, Progress
+    from nself_sdk.deploy import Deployment
+    from nself_sdk.deploy.progress import Tell
     from nself_sdk.environment import Environment as Place
     from nself_sdk.errors import Problem
     from nself_sdk.project import Project
@@ -102,7 +103,7 @@ def declared(
 def connected(
     context: typer.Context,
     env: str | None,
-    tell: Callable[[Progress], None] | None = None,
+    tell: Tell | None = None,
     frontends: bool | None = None,
 ) -> Generator[Deployment]:
     """The open deployment that the command is about."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy.health import ServiceHealth, Verdict
-from nself_sdk.deploy.progress import Progress
+from nself_sdk.deploy.progress import Progress, Tell
 from nself_sdk.docker import Driver
 from nself_sdk.errors import DriverError
 from nself_sdk.offers import CERTIFICATES
@@ -71,7 +71,7 @@ def _read(line: str) -> Certificate:
     return Certificate(host, state, "".join(reason))  # type: ignore[arg-type]  # one of the four, as offers says
 
 
-def flaws(look: Callable[[], tuple[Certificate, ...]], timeout: float, tell: Callable[[Progress], None]) -> list[str]:
+def flaws(look: Callable[[], tuple[Certificate, ...]], timeout: float, tell: Tell) -> list[str]:
     """What is wrong with them, once the CA has answered for each host or the time is over."""
     told: set[Certificate] = set()
     deadline = time.monotonic() + timeout

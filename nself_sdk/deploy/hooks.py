@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-from nself_sdk.deploy.progress import Progress, Report
+from nself_sdk.deploy.progress import Progress, Report, Tell
 from nself_sdk.docker.redaction import Redaction
 from nself_sdk.docker.runner import run
 from nself_sdk.errors import DeclarationError, NselfError, Problem
@@ -45,7 +45,7 @@ class Hooks:
     executables: Mapping[str, Path]
     folder: Path
     timeout: float
-    tell: Callable[[Progress], None]
+    tell: Tell
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
     redaction: Redaction = field(default_factory=Redaction)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.deploy.observing import image_of
-from nself_sdk.deploy.progress import Progress
+from nself_sdk.deploy.progress import Progress, Tell
 from nself_sdk.docker import Driver, Stack, copy_images
 from nself_sdk.errors import DeclarationError, DriverError
 from nself_sdk.store import contents
@@ -53,7 +53,7 @@ class Provider:
     target: Driver
     stack: Stack
     file: ComposeFile
-    tell: Callable[[Progress], None]
+    tell: Tell
     here: Driver | None = None
     registry: str = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from nself_sdk.deploy.facts import Facts, Finding
 from nself_sdk.deploy.findings import findings
 from nself_sdk.deploy.images import is_shared
 from nself_sdk.deploy.observing import image_of
-from nself_sdk.deploy.progress import Progress
+from nself_sdk.deploy.progress import Progress, Tell
 from nself_sdk.docker import Container, Driver, Image
 from nself_sdk.docker.names import resolved
 from nself_sdk.environment import Environment
@@ -104,7 +104,7 @@ def examined(deployment: Deployment) -> tuple[Finding, ...]:
         return findings(facts, deployment.file, deployment.environment)
 
 
-def refuse(found: Iterable[Finding], tell: Callable[[Progress], None]) -> None:
+def refuse(found: Iterable[Finding], tell: Tell) -> None:
     """Tell the warnings, and stop at refusals.
 
     Raises:

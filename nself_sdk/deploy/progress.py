@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -30,6 +31,29 @@ class Progress:
 
     def __str__(self) -> str:
         return f"{' '.join(filter(None, (self.step, self.service)))}: {self.what.strip()}"
+
+
+Tell = Callable[[Progress], None]
+"""Called with everything that happens."""
+
+
+def harmless(tell: Tell) -> Tell:
+    """The same for whom no deploy ends half-way, nor its way back: if it raises, a warning says so, and that is all.
+
+    It is told nothing more then. Ctrl-C in it is Ctrl-C.
+    """
+    deaf = False
+
+    def told(progress: Progress) -> None:
+        nonlocal deaf
+        try:
+            if not deaf:
+                tell(progress)
+        except Exception as error:  # noqa: BLE001 - whatever a caller's function does
+            deaf = True
+            warnings.warn(f"tell raised {type(error).__name__}: {error}; it is told nothing more", stacklevel=3)
+
+    return told
 
 
 @dataclass(frozen=True)
@@ -94,7 +118,7 @@ class Report:
         }
 
     @contextmanager
-    def step(self, name: str, tell: Callable[[Progress], None]) -> Generator[None]:
+    def step(self, name: str, tell: Tell) -> Generator[None]:
         """Measure a step and tell of its start and end."""
         tell(Progress(name, "..."))
         begin = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from nself_sdk.deploy import edge, health, observing
 from nself_sdk.deploy.batches import Batch, batches, monitored
 from nself_sdk.deploy.edge import Edge
 from nself_sdk.deploy.health import ServiceHealth
-from nself_sdk.deploy.progress import DOING, DONE, Progress
+from nself_sdk.deploy.progress import DOING, DONE, Progress, Tell
 from nself_sdk.docker import Container, Driver, Stack
 from nself_sdk.errors import DriverError, NselfError, UnhealthyServiceError
 from nself_sdk.jobs import jobs, steps
@@ -36,7 +36,7 @@ class Rollout:
     wanted: Wanted
     timeout: float
     drain: float
-    tell: Callable[[Progress], None]
+    tell: Tell
     #: The seconds until each service was healthy.
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     #: The id of the container that failed; empty while none did.

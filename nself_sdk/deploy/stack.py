@@ -13,7 +13,7 @@ from nself_sdk.deploy import certificates, health, targets
 from nself_sdk.deploy.certificates import Certificate
 from nself_sdk.deploy.drift import Drift, drift
 from nself_sdk.deploy.health import ServiceHealth
-from nself_sdk.deploy.progress import Progress
+from nself_sdk.deploy.progress import Progress, Tell, harmless
 from nself_sdk.docker import Container, Driver, ExecResult, Stack, Target
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem
@@ -38,14 +38,14 @@ class RunningStack:
         *,
         passes: Iterable[Pass] = (),
         driver: Driver | None = None,
-        tell: Callable[[Progress], None] = lambda _: None,
+        tell: Tell = lambda _: None,
     ) -> None:
         self.folder = folder if isinstance(folder, ProjectFolder) else ProjectFolder(folder)
         self.environment = self.folder.environment(environment) if isinstance(environment, str) else environment
         self.project = declared(declaration, self.environment).in_folder(self.folder.path)
         self.context = self.project.context(self.environment)
         self.file = render(self.project, self.environment, passes)
-        self._tell = tell
+        self._tell = harmless(tell)
         self._given = self._driver = driver
         self._open: ExitStack | None = None
 

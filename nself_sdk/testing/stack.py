@@ -9,14 +9,15 @@ import secrets as randomness
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
 from nself_sdk import docker
-from nself_sdk.deploy import Deployment, Probe, Progress, Request
+from nself_sdk.deploy import Deployment, Probe, Request
+from nself_sdk.deploy.progress import Tell
 from nself_sdk.docker import Driver, ExecResult
 from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError, Problem
@@ -70,7 +71,7 @@ class NselfStack:
         driver: Driver | None = None,
         timeout: float = 300,
         keep: bool = False,
-        tell: Callable[[Progress], None] = lambda progress: _LOG.debug("%s", progress),
+        tell: Tell = lambda progress: _LOG.debug("%s", progress),
     ) -> None:
         worker = re.sub(r"[^a-z0-9]", "", os.environ.get("PYTEST_XDIST_WORKER", ""))
         self.name = "-".join(filter(None, ("nself-test", worker, randomness.token_hex(4))))

@@ -39,6 +39,34 @@ def test_the_exit_code_is_the_deploys_own(script: str, code: int) -> None:
     assert (done.returncode, done.stderr) == (code, "")
 
 
+CLOSED = """
+import sys
+from nself_sdk.cli import commands, main, output
+from nself_sdk.deploy import Progress
+@commands.app.command("talk")
+def talk():
+    with output.Live() as live:
+        sys.stdin.readline()
+        live(Progress("back", "release 1 serves again", lasting=True))
+    with output._for_whoever_reads(): print("x" * 200000)
+    raise SystemExit(4)
+sys.argv = ["nself-sdk", "talk"]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_terminal_that_was_closed_is_no_failure_of_its_own() -> None:
+    ours, theirs = os.openpty()
+    on_it = {"stdout": theirs, "stderr": theirs}
+    with subprocess.Popen([sys.executable, "-c", CLOSED], stdin=subprocess.PIPE, env=ORDINARY, **on_it) as deploying:
+        os.close(theirs)
+        os.read(ours, 1)
+        os.close(ours)
+        deploying.communicate(b"go on\n")
+    assert deploying.returncode == 4
+
+
 INTERRUPTED = """
 import os, signal, sys
 from nself_sdk.cli import commands, main

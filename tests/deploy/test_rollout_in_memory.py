@@ -19,6 +19,8 @@ from nself_sdk.errors import DeclarationError, DriverError, UnhealthyServiceErro
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nself_sdk.deploy import Progress
+
 STAGING = Environment.named("staging", domain="shop.example.com", tls="local-ca")
 
 
@@ -118,6 +120,20 @@ def test_what_does_not_answer_the_edge_is_stopped_after_the_edge_is_back_at_the_
     assert pins(host) == [old, old]
     verbs = [call.verb for call in host.calls if call.verb == "stop" or "target_hasura" in str(call.arguments)]
     assert verbs == ["exec", "exec", "stop"]
+
+
+def test_whoever_is_told_cannot_keep_a_deploy_from_going_back(host: FakeHost, tmp_path: Path) -> None:
+    def refuse(progress: Progress) -> None:
+        if progress.step == "back":
+            raise ValueError("I do not want to hear it")
+
+    exec_ = host._exec
+    host.answer("exec", lambda id_, run, **o: ExecResult(exit_code=7) if run[0] == "curl" else exec_(id_, run, **o))
+    old = [c.id for c in host.made.values() if c.running]
+    with pytest.raises(UnhealthyServiceError) as failed, pytest.warns(match="tell raised ValueError: I do not want"):
+        deployment(host, tmp_path, "debug", tell=refuse).deploy()
+    assert failed.value.hint.startswith("release 1 serves again")
+    assert [c.id for c in host.made.values() if c.running] == old
 
 
 def monitored(host: FakeHost, folder: Path, level: str) -> Deployment:
