@@ -32,15 +32,18 @@ class Shown:
 
 
 def environments(folder: ProjectFolder) -> list[Row]:
-    """Every environment of the folder."""
-    current = folder.current
-    rows: list[Row] = []
-    for name in folder.environments:
+    """Every environment of the folder; one whose files are wrong does not hide the others."""
+    return [_row(folder, name) for name in folder.environments]
+
+
+def _row(folder: ProjectFolder, name: str) -> Row:
+    try:
         environment, server = folder.environment(name), folder.server(name)
-        named = server is None or not facts.is_placeholder(server.host)
-        host = (server.url if server else "this machine") if named else "still to be named"
-        rows.append(Row(name, environment.profile, environment.domain, host, name == current))
-    return rows
+    except DeclarationError:
+        return Row(name, "", "", f"its files are wrong: nself-sdk env validate {name}", name == folder.current)
+    named = server is None or not facts.is_placeholder(server.host)
+    host = (server.url if server else "this machine") if named else "still to be named"
+    return Row(name, environment.profile, environment.domain, host, name == folder.current)
 
 
 def shown(folder: ProjectFolder, name: str) -> list[Shown]:

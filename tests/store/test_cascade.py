@@ -41,6 +41,14 @@ def test_a_later_file_wins_and_each_value_knows_its_line(tmp_path: Path) -> None
     ]
 
 
+def test_an_environment_whose_files_are_wrong_does_not_hide_the_others(tmp_path: Path) -> None:
+    folder = written(tmp_path, staging="BASE_DOMAIN=shop.example.org\n", qa="ENV_BASE=staging\n")
+    (tmp_path / ".environments" / "qa" / "server.json").write_text('{"host": ')
+    hosts = {row.name: (row.domain, row.host) for row in inspection.environments(folder)}
+    assert hosts["staging"] == ("shop.example.org", "this machine")
+    assert hosts["qa"] == ("", "its files are wrong: nself-sdk env validate qa")
+
+
 def test_env_local_counts_only_in_dev_and_what_is_based_on_it(tmp_path: Path) -> None:
     folder = written(tmp_path, env_local="A=1\n", mine="ENV_BASE=dev\n", qa="ENV_BASE=staging\n")
     assert ["A" in folder.variables(name) for name in ("dev", "mine", "staging", "qa", "prod")] == [
