@@ -85,7 +85,7 @@ class Shop:
             time.sleep(2)
         seen = Seen(running.report, running.between(0, begin), running.between(begin, end))
         before, during = f"{seen.before.p99:.0f} ms before", f"{seen.during.p99:.0f} ms in these {end - begin:.0f} s"
-        _say(f"{seen.whole}; p99 {before}, {during}")
+        _say(f"p99 {before}, {during}; in all {seen.whole}")
         return seen
 
 
