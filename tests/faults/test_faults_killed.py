@@ -51,8 +51,16 @@ OWNED = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); o
 READ_A_LITTLE = 'set -o pipefail; "$@" 2>&1 | sed -u "/redis: replacing/q"'
 
 
-def truth(shop: Shop) -> Iterator[str]:
-    """`status` says of each service what Docker says of it."""
+def truth(shop: Shop) -> list[str]:
+    """`status` says of each service what Docker says of it; asked again if that changed between the two questions."""
+    for _ in range(4):
+        if not (wrong := list(lies(shop))):
+            break
+    return wrong
+
+
+def lies(shop: Shop) -> Iterator[str]:
+    """What `status` says otherwise than Docker does a moment later."""
     told = {row["service"]: row["verdict"] for row in json.loads(shop.run("status", "staging", "--json").text)}
     for service, verdict in told.items():
         rows = shop.docker("ps", "--filter", f"name={shop.name}-{service}-", "--format", "{{.Status}}").splitlines()
@@ -71,7 +79,7 @@ def killed(shop: Shop, line: str, delay: float) -> None:
         time.sleep(delay)
         run.process.kill()
         run.end()
-        wrong = list(truth(shop))
+        wrong = truth(shop)
         if locks(shop) and not shop.hurried:
             wrong += error(shop, shop.deploy().end(), r"is being deployed by \S+@\S+, for \d+ s", "--lock-wait SECONDS")
         wrong += convergence(shop, new, "--lock-wait", "90")
