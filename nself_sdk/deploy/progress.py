@@ -38,9 +38,9 @@ Tell = Callable[[Progress], None]
 
 
 def harmless(tell: Tell) -> Tell:
-    """The same for whom no deploy ends half-way, nor its way back: if it raises, a warning says so, and that is all.
+    """The same, but it cannot end a deploy half-way, nor its way back: once it raised, a warning says so.
 
-    It is told nothing more then. Ctrl-C in it is Ctrl-C.
+    It is told nothing more then. Ctrl-C in it is still Ctrl-C.
     """
     deaf = False
 

@@ -102,11 +102,11 @@ def log_in(folder: Path, address: str, password: str) -> None:
     (folder / "docker" / "config.json").write_text(json.dumps({"auths": {address: {"auth": token}}}))
 
 
-def deploy(folder: Path, version: str) -> subprocess.CompletedProcess[str]:
+def deploy(folder: Path, version: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "site" / "version").write_text(version)
     return subprocess.run(
         [sys.executable, "-m", "nself_sdk", "-C", str(folder), "deploy", "staging"],
-        env={**os.environ, "DOCKER_CONFIG": str(folder / "docker")},
+        env={**os.environ, "DOCKER_CONFIG": str(folder / "docker"), **environment},
         capture_output=True,
         text=True,
         timeout=300,
@@ -116,7 +116,7 @@ def deploy(folder: Path, version: str) -> subprocess.CompletedProcess[str]:
 
 def runs(host: Vps) -> str:
     """What the host's service says that it is."""
-    return host.docker("exec", "shop-site-1", "cat", "/www/version")
+    return host.docker("exec", host.docker("ps", "--quiet"), "cat", "/www/version")
 
 
 def test_what_is_built_here_is_pushed_and_pulled_by_the_host(host: Vps, folder: Path, address: str) -> None:
@@ -145,13 +145,25 @@ def test_what_the_registry_has_is_not_built_again(host: Vps, folder: Path, addre
     assert docker("images", "-q", repository) == ""
 
 
+def test_where_this_machine_has_no_engine_the_host_builds_and_pushes(host: Vps, folder: Path, address: str) -> None:
+    from rig.recipes import recipe
+
+    host.load(recipe("versioned").tag)
+    done = deploy(folder, "built there", DOCKER_HOST="unix:///nowhere.sock")
+    assert done.returncode == 0, done.stderr
+    assert "no engine on this machine" in done.stderr
+    assert f"pushing to {address}/acme" in done.stderr
+    assert runs(host) == "built there"
+
+
 def test_a_registry_that_does_not_let_us_in_stops_nothing(host: Vps, folder: Path, address: str) -> None:
+    before = runs(host)
     log_in(folder, address, "wrong")
     done = deploy(folder, "two")
     assert done.returncode == 4
     assert f"{address}/acme/shop-site:" in done.stderr
     assert "docker login" in done.stderr, done.stderr
-    assert runs(host) == "one"
+    assert runs(host) == before
     log_in(folder, address, PASSWORD)
     assert deploy(folder, "two").returncode == 0
-    assert "two" in host.docker("exec", host.docker("ps", "-q"), "cat", "/www/version")
+    assert runs(host) == "two"
