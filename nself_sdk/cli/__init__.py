@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -33,8 +34,8 @@ def main() -> NoReturn:
         raise
     except BrokenPipeError:
         sys.exit(0)  # the reader went away: nobody is left to tell
-    except PermissionError as error:
-        _end(f"error: {error.filename}: {error.strerror}\n  this user may not use it; name another with -C", 1)
+    except OSError as error:
+        _end(f"error: {_of_this_machine(error)}", 1)
     finally:
         _written()
         gc.freeze()  # else Python looks for garbage once more: a fifth of the time of a build
@@ -49,6 +50,15 @@ def _end_as_after_ctrl_c() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+def _of_this_machine(error: OSError) -> str:
+    """What a user can mend; anything else is raised again."""
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: {error.strerror}\n  this user may not use it; name another with -C"
+    if error.errno == errno.ENOSPC:
+        return "no space is left where this was to be written, and it is not whole\n  make room there"
+    raise error
 
 
 def _written() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -189,7 +190,9 @@ def _for_whoever_reads() -> Generator[None]:
     try:
         yield
         sys.stdout.flush()
-    except OSError:  # a pipe or a terminal that was closed
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:  # a pipe or a terminal that was closed
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

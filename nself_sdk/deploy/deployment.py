@@ -51,8 +51,7 @@ class Deployment(RunningStack):
     @property
     def tagged(self) -> ComposeFile:
         """The file as it is deployed: each image of the project's code is named after that code, and the registry."""
-        registry = "" if self.environment.profile == "dev" else self.environment.registry
-        return images.tagged(self.file, self.folder.path, registry)
+        return images.tagged(self.file, self.folder.path, images.registry_of(self.environment))
 
     def check(self) -> None:
         """Refuse what is declared wrong, or a host that cannot be one. `plan` and `deploy` do so before they connect.
@@ -278,5 +277,5 @@ class Deployment(RunningStack):
                 file=self.tagged,
                 tell=self._tell,
                 here=here,
-                registry=self.environment.registry,
+                registry=images.registry_of(self.environment),
             ).provide()

@@ -11,6 +11,7 @@ from nself_sdk.compose import ComposeFile, Service
 from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress, Tell
 from nself_sdk.docker import Driver, Stack, copy_images
+from nself_sdk.environment import Environment
 from nself_sdk.errors import DeclarationError, DriverError
 from nself_sdk.store import contents
 
@@ -29,6 +30,11 @@ def tagged(file: ComposeFile, folder: Path, registry: str = "") -> ComposeFile:
         return service if has_tag or not digest else service.replace(image=f"{prefix}{image}:{digest}")
 
     return file.map_services(named)
+
+
+def registry_of(environment: Environment) -> str:
+    """The registry of images of the user's code there; dev, whose images are this machine's alone, uses none."""
+    return "" if environment.profile == "dev" else environment.registry
 
 
 def is_shared(reference: str, service: Service, registry: str) -> bool:

@@ -13,7 +13,7 @@ from nself_sdk.compose import ComposeFile
 from nself_sdk.deploy import capacity
 from nself_sdk.deploy.facts import Facts, Finding
 from nself_sdk.deploy.findings import findings
-from nself_sdk.deploy.images import is_shared
+from nself_sdk.deploy.images import is_shared, registry_of
 from nself_sdk.deploy.observing import image_of
 from nself_sdk.deploy.progress import Progress, Tell
 from nself_sdk.docker import Container, Driver, Image
@@ -83,7 +83,8 @@ def _from_here(
     missing = {reference: service for reference, service in missing.items() if reference not in held}
     if not missing or not environment.remote:
         return {}, ""
-    sent = [each for each, service in missing.items() if not is_shared(each, service, environment.registry)]
+    registry = registry_of(environment)
+    sent = [each for each, service in missing.items() if not is_shared(each, service, registry)]
     try:
         with docker.connect(docker.LOCAL) as driver:
             found = driver.held(sent)

@@ -17,8 +17,8 @@ _NOISE = (".git", "__pycache__", "*.pyc", "node_modules", ".venv", ".pytest_cach
 
 def context(service: Service, folder: Path) -> Path | None:
     """The folder that the service's image is built from; None where it is not built, or from a URL."""
-    build = service.build
-    place = (build.context if isinstance(build, Build) else build) or "."
+    build = service.build_settings
+    place = (build.context if build else None) or "."
     return None if build is None or "://" in place or place.startswith("git@") else folder / place
 
 
@@ -53,8 +53,8 @@ def digest(service: Service, folder: Path) -> str:
 
 def _manner(service: Service) -> str:
     """How the image is built; empty where nothing but the folder is said."""
-    said = dict(service.build.written) if isinstance(service.build, Build) else {}
-    said = {key: value for key, value in {**said, "platform": service.platform}.items() if value and key != "context"}
+    said = {**(service.build_settings or Build()).written, "platform": service.platform}
+    said = {key: value for key, value in said.items() if value and key != "context"}
     return json.dumps(said, default=str) if said else ""
 
 

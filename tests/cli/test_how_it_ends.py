@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,26 @@ def test_a_terminal_that_was_closed_is_no_failure_of_its_own() -> None:
         os.close(ours)
         deploying.communicate(b"go on\n")
     assert deploying.returncode == 4
+
+
+FULL = """
+import sys
+from nself_sdk.cli import commands, main, output
+@commands.app.command("talk")
+def talk():
+    with output._for_whoever_reads(): print("x" * 200000)
+sys.argv = ["nself-sdk", {word!r}]
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["talk", "services"])
+def test_what_finds_no_space_is_told_and_no_success(word: str) -> None:
+    command = [sys.executable, "-c", FULL.format(word=word)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=ORDINARY)
+    assert (done.returncode, done.stderr.partition(" where")[0]) == (1, "error: no space is left")
 
 
 INTERRUPTED = """

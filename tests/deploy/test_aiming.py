@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ def test_what_the_edge_does_not_answer_is_refused(url: str, said: str) -> None:
 def test_a_deploy_that_lost_requests_stands_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     nobody = Probe((Request("http://127.0.0.1:1/"),), rate=50)
-    report = Deployment(Project("shop").add(Hasura()), KNOWN, tmp_path, driver=FakeHost()).deploy(probe=nobody)
+    shop, slowly = Project("shop").add(Hasura()), lambda _: time.sleep(0.05)  # in memory it would be over too soon
+    report = Deployment(shop, KNOWN, tmp_path, driver=FakeHost(), tell=slowly).deploy(probe=nobody)
     assert report.release is not None
     assert report.probe is not None
     assert report.release.probe == report.probe

@@ -158,3 +158,19 @@ def test_images_of_ones_code_are_named_after_the_registry_but_in_dev(tmp_path: P
 def test_a_registry_that_no_image_could_be_named_after_is_refused(registry: str) -> None:
     with pytest.raises(DeclarationError, match="registry"):
         Environment.named("prod", registry=registry)
+
+
+def test_dev_neither_asks_a_registry_nor_pushes_to_it(tmp_path: Path) -> None:
+    """Also not for an image that the user gave a name there."""
+    file = FILE.replace(services={name: FILE.services[name] for name in ("pay", "redis")})
+    place = Environment.named("dev", registry=REGISTRY)
+    (tmp_path / "code").mkdir()
+    called: list[str] = []
+    host = FakeHost()
+    host.answer("held", lambda _: {})
+    host.answer("image", lambda _: None)
+    host.answer("compose", lambda _, *words, **__: called.append(words[0]) or "")
+    Deployment(Project("shop").add(file), place, ProjectFolder(tmp_path), driver=host)._provide_images(
+        Stack(project="shop", file="", directory=tmp_path)
+    )
+    assert called == ["build", "pull"]
